@@ -1,0 +1,458 @@
+-- Jobs: work that is done after the transaction that asked for it, and mails, which are such work.
+--
+-- A job is queued in the business transaction, so that either both happen or neither. The edge
+-- function `jobs` claims what is due, works, and reports. A worker that dies loses its lease, and
+-- another one takes over; so every kind has to be safe to run twice.
+
+-- Kinds -----------------------------------------------------------------------------------------
+
+create table private.job_kinds (
+  kind text primary key,
+  priority smallint not null,
+  max_attempts smallint not null default 14,
+  max_running smallint not null default 16,
+  lease interval not null default interval '90 seconds',
+  description text not null,
+  constraint max_attempts_positive check (max_attempts > 0),
+  constraint max_running_positive check (max_running > 0),
+  constraint lease_positive check (lease > interval '0')
+);
+comment on table private.job_kinds is
+  'The kinds of work there are. Each module adds its own; the function `jobs` has one handler for each.';
+comment on column private.job_kinds.priority is 'Lower is sooner: 10 a person waits, 50 in the background, 90 whenever.';
+comment on column private.job_kinds.max_attempts is
+  'Tries before it is kept as a dead letter. Fourteen tries with backoff span about five hours.';
+comment on column private.job_kinds.max_running is 'How many of this kind may run at once.';
+comment on column private.job_kinds.lease is 'How long a worker may be silent before another one takes over.';
+alter table private.job_kinds enable row level security;
+
+
+-- The queue -------------------------------------------------------------------------------------
+
+create type private.job_state as enum ('queued', 'running', 'done', 'failed');
+
+create table private.jobs (
+  id uuid primary key default gen_random_uuid(),
+  kind text not null references private.job_kinds (kind),
+  payload jsonb not null default '{}',
+  key text,
+  state private.job_state not null default 'queued',
+  run_at timestamptz not null default now(),
+  attempts smallint not null default 0,
+  max_attempts smallint not null,
+  lease_token uuid,
+  leased_until timestamptz,
+  last_error text,
+  result jsonb,
+  created_at timestamptz not null default now(),
+  finished_at timestamptz,
+  constraint job_key_is_unique unique (key),
+  constraint lease_while_running check
+    ((state = 'running') = (lease_token is not null) and (state = 'running') = (leased_until is not null)),
+  constraint finished_when_over check ((state in ('done', 'failed')) = (finished_at is not null))
+);
+comment on table private.jobs is 'The queue. A finished job stays for 14 days; a failed one is a dead letter until it is retried.';
+comment on column private.jobs.key is 'What the job is for, e.g. mail:<id>: queued once, however often it is asked for.';
+comment on column private.jobs.run_at is 'Not before this instant.';
+comment on column private.jobs.lease_token is 'Proof of the claim: a worker that lost its lease can no longer report.';
+comment on column private.jobs.last_error is 'Why the last try failed, for an admin. Holds no secrets.';
+
+-- Exactly the predicate of the claim, so that a million finished rows cost nothing.
+create index jobs_queued on private.jobs (kind, run_at) where state = 'queued';
+create index jobs_running on private.jobs (leased_until) where state = 'running';
+create index jobs_running_by_kind on private.jobs (kind) where state = 'running';
+create index jobs_failed on private.jobs (finished_at desc) where state = 'failed';
+create index jobs_done on private.jobs (finished_at) where state = 'done';
+alter table private.jobs enable row level security;
+
+create table private.job_wakes (
+  request_id bigint primary key,
+  at timestamptz not null default now()
+);
+comment on table private.job_wakes is
+  'Calls of the function `jobs` by this database; their answers are in net._http_response.';
+create index job_wakes_by_time on private.job_wakes (at);
+alter table private.job_wakes enable row level security;
+
+create function private.wake_jobs()
+returns void
+language plpgsql
+security definer -- reads the Vault and calls pg_net for business functions
+set search_path = ''
+as $$
+declare
+  secrets jsonb;
+begin
+  select jsonb_object_agg(name, decrypted_secret) into secrets
+  from vault.decrypted_secrets
+  where name in ('project_url', 'secret_key');
+
+  if secrets is null or not secrets ?& array['project_url', 'secret_key'] then
+    raise log 'Jobs wait: the Vault secrets project_url and secret_key are not set.';
+    return;
+  end if;
+
+  insert into private.job_wakes (request_id)
+  select net.http_post(
+    url := (secrets ->> 'project_url') || '/functions/v1/jobs',
+    headers := jsonb_build_object('content-type', 'application/json', 'apikey', secrets ->> 'secret_key'),
+    body := '{}'::jsonb,
+    timeout_milliseconds := 60000
+  );
+end;
+$$;
+comment on function private.wake_jobs is
+  'Calls the function `jobs` once this transaction has committed. Does nothing until the Vault is filled.';
+grant execute on function private.wake_jobs to service_role;
+
+create function private.wake_jobs_if_due()
+returns void
+language plpgsql
+security definer -- run by pg_cron
+set search_path = ''
+as $$
+begin
+  if exists (select from private.jobs where state = 'queued' and run_at <= now())
+    or exists (select from private.jobs where state = 'running' and leased_until <= now())
+  then
+    perform private.wake_jobs();
+  end if;
+end;
+$$;
+comment on function private.wake_jobs_if_due is 'The safety net: wakes the worker when a call was lost, a retry is due or a lease ran out.';
+
+create function private.enqueue(
+  kind text,
+  payload jsonb default '{}',
+  key text default null,
+  run_at timestamptz default now()
+)
+returns uuid
+language plpgsql
+security definer -- whoever may do the business may queue its consequences
+set search_path = ''
+as $$
+declare
+  queued_id uuid;
+  transaction_id text := pg_current_xact_id()::text;
+begin
+  if private.is_seeding() then
+    return null;
+  end if;
+
+  insert into private.jobs (kind, payload, key, run_at, max_attempts)
+  select k.kind, enqueue.payload, enqueue.key, enqueue.run_at, k.max_attempts
+  from private.job_kinds k
+  where k.kind = enqueue.kind
+  on conflict on constraint job_key_is_unique do nothing
+  returning id into queued_id;
+
+  if queued_id is null and not exists (select from private.job_kinds k where k.kind = enqueue.kind) then
+    raise exception 'There is no kind of job named %.', enqueue.kind;
+  end if;
+
+  -- One call a transaction, however many rows it queued.
+  if queued_id is not null
+    and run_at <= now()
+    and current_setting('djanobnb.woken_by', true) is distinct from transaction_id
+  then
+    perform set_config('djanobnb.woken_by', transaction_id, true);
+    perform private.wake_jobs();
+  end if;
+
+  return queued_id;
+end;
+$$;
+comment on function private.enqueue is
+  'Queues a job with this transaction and wakes the worker after its commit. '
+  'Returns the id, or null when a job with the same key was queued before.';
+
+create function private.requeue_abandoned_jobs()
+returns void
+language sql
+security definer -- the worker may not touch the table itself
+set search_path = ''
+as $$
+  update private.jobs
+  set state = case when attempts >= max_attempts then 'failed' else 'queued' end::private.job_state,
+      finished_at = case when attempts >= max_attempts then now() end,
+      last_error = 'The worker stopped before it had finished.',
+      lease_token = null,
+      leased_until = null
+  where id in (
+    select id from private.jobs
+    where state = 'running' and leased_until <= now()
+    for update skip locked
+  )
+$$;
+comment on function private.requeue_abandoned_jobs is 'Takes jobs back from workers whose lease ran out.';
+
+create function private.claim_jobs(batch_size integer)
+returns table (id uuid, kind text, payload jsonb, attempt integer, is_last_attempt boolean, lease_token uuid, leased_until timestamptz)
+language plpgsql
+security definer -- the worker may claim, not read or write the table
+set search_path = ''
+as $$
+begin
+  -- Claims go one after another (they take a millisecond): so the limit of a kind holds exactly,
+  -- and what is older or more urgent goes first.
+  perform pg_advisory_xact_lock(hashtextextended('private.claim_jobs', 0));
+  perform private.requeue_abandoned_jobs();
+
+  return query
+  with room as (
+    select k.kind, k.priority, k.lease,
+      k.max_running - (
+        select count(*) from private.jobs r where r.state = 'running' and r.kind = k.kind
+      ) as free
+    from private.job_kinds k
+  ),
+  due as (
+    select candidate.id, room.lease
+    from room
+    cross join lateral (
+      select j.id, j.run_at
+      from private.jobs j
+      where j.state = 'queued' and j.kind = room.kind and j.run_at <= now()
+      order by j.run_at
+      limit least(greatest(room.free, 0), batch_size)
+      for update skip locked
+    ) candidate
+    order by room.priority, candidate.run_at
+    limit batch_size
+  )
+  update private.jobs j
+  set state = 'running',
+      attempts = j.attempts + 1,
+      lease_token = gen_random_uuid(),
+      leased_until = clock_timestamp() + due.lease
+  from due
+  where j.id = due.id
+  returning j.id, j.kind, j.payload, j.attempts::integer, j.attempts >= j.max_attempts, j.lease_token, j.leased_until;
+end;
+$$;
+comment on function private.claim_jobs is
+  'Leases up to batch_size due jobs to the caller, urgent kinds first and then the oldest.';
+grant execute on function private.claim_jobs to service_role;
+
+create function private.finish_job(id uuid, lease_token uuid, result jsonb default null)
+returns boolean
+language sql
+security definer -- the worker may report, not write the table
+set search_path = ''
+as $$
+  update private.jobs j
+  set state = 'done', finished_at = now(), result = finish_job.result, last_error = null,
+      lease_token = null, leased_until = null
+  where j.id = finish_job.id and j.lease_token = finish_job.lease_token
+  returning true
+$$;
+comment on function private.finish_job is 'Reports success. Null when the lease was lost, which changes nothing.';
+grant execute on function private.finish_job to service_role;
+
+create function private.backoff(attempts integer)
+returns interval
+language sql volatile
+set search_path = ''
+as $$
+  select least(power(2, attempts), 3600) * (0.75 + 0.5 * random()) * interval '1 second'
+$$;
+comment on function private.backoff is
+  'How long to wait after so many failed attempts: 2 s, 4 s, 8 s … up to an hour, a quarter more or less by chance.';
+
+create function private.fail_job(id uuid, lease_token uuid, error text, permanent boolean default false)
+returns private.job_state
+language sql
+security definer -- the worker may report, not write the table
+set search_path = ''
+as $$
+  update private.jobs j
+  set state = case when over then 'failed' else 'queued' end::private.job_state,
+      finished_at = case when over then now() end,
+      run_at = case when over then j.run_at else clock_timestamp() + private.backoff(j.attempts) end,
+      last_error = left(fail_job.error, 2000),
+      lease_token = null,
+      leased_until = null
+  from (
+    select k.id, (permanent or k.attempts >= k.max_attempts) as over
+    from private.jobs k
+    where k.id = fail_job.id and k.lease_token = fail_job.lease_token
+    for update
+  ) as held
+  where j.id = held.id
+  returning j.state
+$$;
+comment on function private.fail_job is
+  'Reports failure: tried again later, or kept as a dead letter when it is permanent or was the last try. '
+  'Null when the lease was lost, which changes nothing.';
+grant execute on function private.fail_job to service_role;
+
+create function private.extend_lease(id uuid, lease_token uuid)
+returns boolean
+language sql
+security definer -- the worker may report, not write the table
+set search_path = ''
+as $$
+  update private.jobs j
+  set leased_until = clock_timestamp() + k.lease
+  from private.job_kinds k
+  where j.id = extend_lease.id and j.lease_token = extend_lease.lease_token and k.kind = j.kind
+  returning true
+$$;
+comment on function private.extend_lease is 'The heartbeat of a long job. Null when the lease was lost: stop working.';
+grant execute on function private.extend_lease to service_role;
+
+create function private.pending_jobs(out due bigint, out next_run_at timestamptz)
+language sql stable
+security definer -- the worker may ask, not read the table
+set search_path = ''
+as $$
+  select count(*) filter (where run_at <= now()), min(run_at) filter (where run_at > now())
+  from private.jobs where state = 'queued'
+$$;
+comment on function private.pending_jobs is 'How many jobs are due now, and when the next one will be.';
+grant execute on function private.pending_jobs to service_role;
+
+create function private.prune_jobs()
+returns void
+language sql
+security definer -- run by pg_cron and by the worker alike
+set search_path = ''
+as $$
+  delete from private.jobs where state = 'done' and finished_at < now() - interval '14 days';
+  delete from private.job_wakes where at < now() - interval '1 day';
+$$;
+comment on function private.prune_jobs is 'Forgets what was done more than 14 days ago.';
+
+
+-- Mails -----------------------------------------------------------------------------------------
+
+create type private.mail_state as enum ('queued', 'sent', 'refused', 'suppressed');
+
+create table private.mails (
+  id uuid primary key default gen_random_uuid(),
+  key text,
+  template text not null,
+  to_address text,
+  to_name text,
+  props jsonb not null,
+  attachments jsonb not null default '[]',
+  state private.mail_state not null default 'queued',
+  response text,
+  created_at timestamptz not null default now(),
+  sent_at timestamptz,
+  constraint mail_key_is_unique unique (key),
+  constraint attachments_are_a_list check (jsonb_typeof(attachments) = 'array'),
+  constraint sent_has_a_time check ((state = 'sent') = (sent_at is not null))
+);
+comment on table private.mails is 'The outbox: each mail that was or will be sent, with what it says.';
+comment on column private.mails.key is 'What the mail is for, e.g. booking_confirmed:<reservation id>: written once.';
+comment on column private.mails.template is 'A template of functions/_shared/mail/templates.';
+comment on column private.mails.to_address is 'One address, or null for the admins (ADMIN_EMAIL, else their own addresses).';
+comment on column private.mails.props is 'What the template prints, as it was when the mail was queued.';
+comment on column private.mails.attachments is 'Files from Storage: [{ bucket, path, filename }].';
+comment on column private.mails.response is 'The mail server''s last answer.';
+create index mails_by_address on private.mails (lower(to_address));
+alter table private.mails enable row level security;
+
+create table private.mail_suppressions (
+  address text primary key,
+  reason text not null,
+  created_at timestamptz not null default now(),
+  constraint address_in_lower_case check (address = lower(address))
+);
+comment on table private.mail_suppressions is 'Addresses whose server refused for good: nothing is sent there any more.';
+alter table private.mail_suppressions enable row level security;
+
+insert into private.job_kinds (kind, priority, max_running, description) values
+  ('send_mail', 10, 32, 'Sends one mail of the outbox.');
+
+create function private.send_mail(
+  template text,
+  to_address text,
+  to_name text,
+  props jsonb,
+  key text,
+  attachments jsonb default '[]'
+)
+returns uuid
+language plpgsql
+security definer -- whoever may do the business may cause its mails
+set search_path = ''
+as $$
+declare
+  mail_id uuid;
+begin
+  if private.is_seeding() then
+    return null;
+  end if;
+
+  insert into private.mails (template, to_address, to_name, props, key, attachments)
+  values (send_mail.template, send_mail.to_address, send_mail.to_name, send_mail.props, send_mail.key, send_mail.attachments)
+  on conflict on constraint mail_key_is_unique do nothing
+  returning id into mail_id;
+
+  if mail_id is not null then
+    perform private.enqueue('send_mail', jsonb_build_object('mail_id', mail_id), 'mail:' || mail_id);
+  end if;
+  return mail_id;
+end;
+$$;
+comment on function private.send_mail is
+  'Writes a mail to the outbox and queues it. Null when a mail with the same key was written before.';
+grant execute on function private.send_mail to service_role;
+
+create function private.alert_admins(alert text, summary text, facts jsonb, key text)
+returns uuid
+language sql
+security definer -- whoever may do the business may cause its alerts
+set search_path = ''
+as $$
+  select private.send_mail(
+    'admin_alert', null, null,
+    jsonb_build_object('alert', alert, 'summary', summary, 'facts', facts),
+    key
+  )
+$$;
+comment on function private.alert_admins is 'Mails the admins: a sentence, and facts as [{ label, value }].';
+grant execute on function private.alert_admins to service_role;
+
+create function private.mail_to_send(mail_id uuid)
+returns table (id uuid, template text, to_address text, to_name text, props jsonb, attachments jsonb, state private.mail_state, is_suppressed boolean)
+language sql stable
+security definer -- the worker reads the one mail that it sends
+set search_path = ''
+as $$
+  select m.id, m.template, m.to_address, m.to_name, m.props, m.attachments, m.state,
+    exists (select from private.mail_suppressions s where s.address = lower(m.to_address))
+  from private.mails m
+  where m.id = mail_id
+$$;
+comment on function private.mail_to_send is 'A mail of the outbox, and whether its address is suppressed.';
+grant execute on function private.mail_to_send to service_role;
+
+create function private.record_mail(mail_id uuid, state private.mail_state, response text)
+returns void
+language plpgsql
+security definer -- the worker may report, not write the table
+set search_path = ''
+as $$
+begin
+  update private.mails m
+  set state = record_mail.state,
+      response = left(record_mail.response, 1000),
+      sent_at = case when record_mail.state = 'sent' then now() end
+  where m.id = mail_id and m.state <> 'sent';
+
+  if record_mail.state = 'refused' then
+    insert into private.mail_suppressions (address, reason)
+    select lower(m.to_address), left(record_mail.response, 1000)
+    from private.mails m
+    where m.id = mail_id and m.to_address is not null
+    on conflict do nothing;
+  end if;
+end;
+$$;
+comment on function private.record_mail is
+  'Keeps the mail server''s answer. A refusal for good puts the address on the suppression list.';
+grant execute on function private.record_mail to service_role;

@@ -1,0 +1,544 @@
+-- Accounts: who people are to each other (profiles), what they may do (roles), and the private ids
+-- under which Stripe knows them. E-mail addresses stay in auth.users, which the API does not show.
+
+create type public.user_role as enum ('user', 'customer_service', 'admin');
+
+
+-- Profiles --------------------------------------------------------------------------------------
+
+create table public.profiles (
+  id uuid primary key,
+  name text not null,
+  avatar_path text,
+  provider_avatar_url text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint name_of_1_to_255_characters check (char_length(name) between 1 and 255),
+  constraint name_without_outer_spaces check (name = btrim(name)),
+  -- C0 and C1 controls, line and paragraph separators, and the marks that turn text around
+  constraint name_without_control_characters
+    check (name !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]'),
+  constraint avatar_in_own_folder check (avatar_path ~ ('^' || id || '/[^/]+$')),
+  constraint provider_avatar_from_provider
+    check (provider_avatar_url ~ '^https://(lh[0-9]+\.googleusercontent\.com|avatars\.githubusercontent\.com)/')
+);
+comment on table public.profiles is
+  'What everyone may know of a person. Outlives the account (without its name) where a booking or an invoice needs it.';
+comment on column public.profiles.id is 'The id in auth.users, for as long as the account exists.';
+comment on column public.profiles.name is '1 to 255 characters in any script; Anon- and 8 hex digits when none was given.';
+comment on column public.profiles.avatar_path is 'A file in the bucket avatars, <user id>/<file>.';
+comment on column public.profiles.provider_avatar_url is 'The picture at Google or GitHub with which the account was opened.';
+
+create trigger touch_updated_at
+  before update on public.profiles
+  for each row execute function private.touch_updated_at();
+
+alter table public.profiles enable row level security;
+grant select on public.profiles to anon, authenticated, service_role;
+grant update (name, avatar_path) on public.profiles to authenticated;
+
+create policy "Everyone reads profiles"
+  on public.profiles for select to anon, authenticated
+  using (true);
+
+create policy "People change their own profile"
+  on public.profiles for update to authenticated
+  using (id = (select auth.uid()))
+  with check (id = (select auth.uid()));
+
+create function private.trim_name()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.name := btrim(new.name);
+  return new;
+end;
+$$;
+comment on function private.trim_name is 'Before insert or update: takes spaces off the ends of a name.';
+
+create trigger trim_name
+  before insert or update of name on public.profiles
+  for each row execute function private.trim_name();
+
+create function public.avatar_url(profile public.profiles)
+returns text
+language sql stable
+-- Parsed when it is made: whoever reads the column need not enter private.
+return coalesce(private.public_file_url('avatars', profile.avatar_path), profile.provider_avatar_url);
+comment on function public.avatar_url is 'Computed column: the public address of the avatar, or null.';
+grant execute on function public.avatar_url to anon, authenticated, service_role;
+
+
+-- Roles -----------------------------------------------------------------------------------------
+
+create table public.user_roles (
+  user_id uuid primary key references public.profiles (id) on delete cascade,
+  role public.user_role not null default 'user',
+  updated_at timestamptz not null default now()
+);
+comment on table public.user_roles is
+  'What a person may do, looked up at each request: a role given or taken works at once.';
+create index user_roles_of_staff on public.user_roles (role, user_id) where role <> 'user';
+
+create trigger touch_updated_at
+  before update on public.user_roles
+  for each row execute function private.touch_updated_at();
+
+create function private.has_role(variadic roles public.user_role[])
+returns boolean
+language sql stable
+security definer -- is asked by policies of this very table
+set search_path = ''
+as $$
+  select exists (
+    select from public.user_roles r
+    where r.user_id = (select auth.uid()) and r.role = any (roles)
+  )
+$$;
+comment on function private.has_role is
+  'Whether the caller has one of the roles now. In a policy: (select private.has_role(''admin'')).';
+grant execute on function private.has_role to authenticated, service_role;
+
+create function private.require_role(variadic roles public.user_role[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if not private.has_role(variadic roles) then
+    perform private.forbid();
+  end if;
+end;
+$$;
+comment on function private.require_role is 'Refuses with 403 a caller who has none of the roles.';
+
+create function private.require_user()
+returns uuid
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+  caller uuid := (select auth.uid());
+begin
+  if caller is null then
+    perform private.refuse(401, 'not_signed_in', 'Please sign in first.');
+  end if;
+  return caller;
+end;
+$$;
+comment on function private.require_user is 'The caller''s id; refuses with 401 when nobody is signed in.';
+
+alter table public.user_roles enable row level security;
+grant select on public.user_roles to authenticated, service_role;
+
+create policy "People read their own role and staff all"
+  on public.user_roles for select to authenticated
+  using (user_id = (select auth.uid()) or (select private.has_role('customer_service', 'admin')));
+
+
+-- Stripe customers ------------------------------------------------------------------------------
+
+create table private.stripe_customers (
+  user_id uuid primary key references public.profiles (id) on delete cascade,
+  customer_id text not null,
+  created_at timestamptz not null default now(),
+  constraint customer_is_one_persons unique (customer_id)
+);
+comment on table private.stripe_customers is 'Under which id Stripe knows a person.';
+alter table private.stripe_customers enable row level security;
+
+insert into private.job_kinds (kind, priority, max_running, description) values
+  ('create_stripe_customer', 50, 4, 'Makes the Stripe customer of a new user.');
+
+create function private.stripe_customer_of(user_id uuid)
+returns table (email text, name text, customer_id text)
+language sql stable
+security definer -- the worker learns an address only to hand it to Stripe
+set search_path = ''
+as $$
+  select u.email, p.name, c.customer_id
+  from public.profiles p
+  join auth.users u on u.id = p.id
+  left join private.stripe_customers c on c.user_id = p.id
+  where p.id = stripe_customer_of.user_id
+$$;
+comment on function private.stripe_customer_of is 'What Stripe is told of a user, and the customer id when there is one.';
+grant execute on function private.stripe_customer_of to service_role;
+
+create function private.record_stripe_customer(user_id uuid, customer_id text)
+returns void
+language sql
+security definer -- the worker may report, not write the table
+set search_path = ''
+as $$
+  insert into private.stripe_customers (user_id, customer_id)
+  values (user_id, customer_id)
+  on conflict do nothing
+$$;
+comment on function private.record_stripe_customer is 'Keeps the id of a user''s Stripe customer.';
+grant execute on function private.record_stripe_customer to service_role;
+
+
+-- Sign-up and farewell --------------------------------------------------------------------------
+
+create function private.clean_name(raw text, user_id uuid)
+returns text
+language sql immutable
+set search_path = ''
+as $$
+  select coalesce(
+    nullif(btrim(left(btrim(regexp_replace(raw, '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]', '', 'g')), 255)), ''),
+    'Anon-' || left(replace(user_id::text, '-', ''), 8)
+  )
+$$;
+comment on function private.clean_name is
+  'A name as it may stand in a profile: a sign-up never fails for its name.';
+
+create function private.open_account()
+returns trigger
+language plpgsql
+security definer -- runs as the auth service, which owns none of these tables
+set search_path = ''
+as $$
+declare
+  given jsonb := coalesce(new.raw_user_meta_data, '{}');
+  picture text := coalesce(given ->> 'avatar_url', given ->> 'picture');
+begin
+  insert into public.profiles (id, name, provider_avatar_url)
+  values (
+    new.id,
+    private.clean_name(coalesce(given ->> 'name', given ->> 'full_name', given ->> 'user_name'), new.id),
+    -- Anyone can send metadata at sign-up; the provider's name is set by the auth service alone.
+    case
+      when new.raw_app_meta_data ->> 'provider' in ('google', 'github')
+        and picture ~ '^https://(lh[0-9]+\.googleusercontent\.com|avatars\.githubusercontent\.com)/'
+      then picture
+    end
+  );
+  insert into public.user_roles (user_id) values (new.id);
+  perform private.enqueue('create_stripe_customer', jsonb_build_object('user_id', new.id), 'stripe_customer:' || new.id);
+  return new;
+end;
+$$;
+comment on function private.open_account is 'After a sign-up: profile, role and Stripe customer.';
+
+create trigger open_account
+  after insert on auth.users
+  for each row execute function private.open_account();
+
+create function private.close_account()
+returns trigger
+language plpgsql
+security definer -- runs as the auth service, which owns none of these tables
+set search_path = ''
+as $$
+begin
+  delete from public.user_roles where user_id = old.id;
+  begin
+    delete from public.profiles where id = old.id;
+  exception when foreign_key_violation then
+    -- A booking or an invoice names this person: the row stays, the name goes.
+    update public.profiles
+    set name = private.clean_name(null, old.id), avatar_path = null, provider_avatar_url = null
+    where id = old.id;
+  end;
+  perform private.audit('account.deleted', 'profiles', old.id);
+  return old;
+end;
+$$;
+comment on function private.close_account is
+  'After an account was deleted: the profile goes too, or loses its name where bookings need it.';
+
+create trigger close_account
+  after delete on auth.users
+  for each row execute function private.close_account();
+
+
+-- Functions -------------------------------------------------------------------------------------
+
+create type public.account as (
+  id uuid,
+  email text,
+  name text,
+  avatar_url text,
+  role public.user_role,
+  created_at timestamptz
+);
+comment on type public.account is 'The signed-in user as they see themselves.';
+
+create function public.me()
+returns public.account
+language plpgsql stable
+security definer -- the address is in auth.users
+set search_path = ''
+as $$
+declare
+  caller uuid := private.require_user();
+  found_account public.account;
+begin
+  select p.id, u.email, p.name, public.avatar_url(p), r.role, p.created_at
+  into found_account
+  from public.profiles p
+  join auth.users u on u.id = p.id
+  join public.user_roles r on r.user_id = p.id
+  where p.id = caller;
+  if not found then
+    perform private.refuse(404, 'not_found', 'This account no longer exists.');
+  end if;
+  return found_account;
+end;
+$$;
+comment on function public.me is 'The signed-in user: id, email, name, avatar_url, role, created_at.';
+grant execute on function public.me to authenticated;
+
+create function public.set_user_role(user_id uuid, role public.user_role)
+returns void
+language plpgsql
+security definer -- nobody may write user_roles directly
+set search_path = ''
+as $$
+declare
+  before public.user_role;
+begin
+  -- One change of roles at a time: two admins who demote each other leave one.
+  lock table public.user_roles in share row exclusive mode;
+  perform private.require_role('admin');
+
+  select r.role into before from public.user_roles r where r.user_id = set_user_role.user_id;
+  if not found then
+    perform private.refuse(404, 'not_found', 'There is no such user.');
+  end if;
+  if set_user_role.role is null then
+    perform private.refuse(400, 'invalid_role', 'Please name a role: user, customer_service or admin.');
+  end if;
+  if before = 'admin' and set_user_role.role <> 'admin' and not exists (
+    select from public.user_roles r where r.role = 'admin' and r.user_id <> set_user_role.user_id
+  ) then
+    perform private.refuse(409, 'last_admin', 'This is the last admin. Make somebody else an admin first.');
+  end if;
+
+  update public.user_roles r set role = set_user_role.role
+  where r.user_id = set_user_role.user_id and r.role <> set_user_role.role;
+end;
+$$;
+comment on function public.set_user_role is
+  'Admins only. Gives a user a role, from their next request on. 409 last_admin, 404 not_found.';
+grant execute on function public.set_user_role to authenticated;
+
+create function private.audit_role()
+returns trigger
+language plpgsql
+security definer -- also runs for an operator's statement in the SQL editor
+set search_path = ''
+as $$
+begin
+  perform private.audit(
+    'role.changed', 'profiles', new.user_id,
+    jsonb_build_object('from', old.role, 'to', new.role)
+  );
+  return null;
+end;
+$$;
+comment on function private.audit_role is 'After a change of role: a line in the audit log.';
+
+create trigger audit_role
+  after update of role on public.user_roles
+  for each row when (old.role is distinct from new.role)
+  execute function private.audit_role();
+
+create function public.search_users(query text default '', page_size integer default 20)
+returns table (id uuid, email text, name text, role public.user_role, created_at timestamptz)
+language plpgsql stable
+security definer -- addresses are in auth.users
+set search_path = ''
+as $$
+declare
+  -- What is typed is looked for as it is: % and _ are no wildcards here.
+  pattern text := '%' || regexp_replace(left(coalesce(query, ''), 255), '([\\%_])', '\\\1', 'g') || '%';
+begin
+  perform private.require_role('admin');
+  if page_size is null or page_size not between 1 and 100 then
+    perform private.refuse(400, 'invalid_page_size', 'A page has 1 to 100 rows.');
+  end if;
+
+  return query
+  select p.id, u.email::text, p.name, r.role, p.created_at
+  from public.profiles p
+  join auth.users u on u.id = p.id
+  join public.user_roles r on r.user_id = p.id
+  where u.email ilike pattern or p.name ilike pattern
+  order by p.created_at desc, p.id
+  limit page_size;
+end;
+$$;
+comment on function public.search_users is 'Admins only. Users whose name or address contains the query, newest first; pages of 1 to 100.';
+grant execute on function public.search_users to authenticated;
+
+
+-- Avatars ---------------------------------------------------------------------------------------
+
+-- The bucket is in config.toml. Public to read by address; these policies are for writing.
+
+create policy "People list their own avatars"
+  on storage.objects for select to authenticated
+  using (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text);
+
+create policy "People upload avatars to their own folder"
+  on storage.objects for insert to authenticated
+  with check (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text);
+
+create policy "People replace their own avatars"
+  on storage.objects for update to authenticated
+  using (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text)
+  with check (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text);
+
+create policy "People delete their own avatars"
+  on storage.objects for delete to authenticated
+  using (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text);
+
+
+insert into private.job_kinds (kind, priority, max_running, description) values
+  ('remove_file', 90, 8, 'Removes a file from Storage that nothing refers to any more.');
+
+create function private.remove_old_avatar()
+returns trigger
+language plpgsql
+security definer -- queues
+set search_path = ''
+as $$
+begin
+  perform private.enqueue('remove_file', jsonb_build_object('bucket', 'avatars', 'path', old.avatar_path));
+  return null;
+end;
+$$;
+comment on function private.remove_old_avatar is 'After a change of avatar: the old file goes, in the background.';
+
+create trigger remove_old_avatar
+  after update of avatar_path on public.profiles
+  for each row when (old.avatar_path is not null and old.avatar_path is distinct from new.avatar_path)
+  execute function private.remove_old_avatar();
+
+create trigger remove_last_avatar
+  after delete on public.profiles
+  for each row when (old.avatar_path is not null)
+  execute function private.remove_old_avatar();
+
+
+create function private.admin_addresses()
+returns setof text
+language sql stable
+security definer -- addresses are in auth.users
+set search_path = ''
+as $$
+  select u.email
+  from public.user_roles r
+  join auth.users u on u.id = r.user_id
+  where r.role = 'admin' and u.email is not null
+  order by u.email
+$$;
+comment on function private.admin_addresses is 'Where mails to the admins go when ADMIN_EMAIL is unset.';
+grant execute on function private.admin_addresses to service_role;
+
+
+-- Dead letters, for admins ----------------------------------------------------------------------
+
+create type public.job_statistics as (
+  queued bigint,
+  running bigint,
+  failed bigint,
+  oldest_due_at timestamptz,
+  oldest_due_seconds integer,
+  last_call_at timestamptz,
+  last_call_status integer,
+  last_call_error text,
+  kinds jsonb
+);
+comment on type public.job_statistics is
+  'The state of the queue: counts, the oldest job that is due, the last call of the worker and its answer, and [{ kind, queued, running, failed }].';
+
+create function public.job_stats()
+returns public.job_statistics
+language plpgsql stable
+security definer -- the queue is closed to the API roles
+set search_path = ''
+as $$
+declare
+  stats public.job_statistics;
+begin
+  perform private.require_role('admin');
+
+  select coalesce(sum(k.queued), 0), coalesce(sum(k.running), 0), coalesce(sum(k.failed), 0),
+    min(k.oldest_due_at), extract(epoch from now() - min(k.oldest_due_at))::integer,
+    jsonb_agg(jsonb_build_object('kind', k.kind, 'queued', k.queued, 'running', k.running, 'failed', k.failed) order by k.kind)
+  into stats.queued, stats.running, stats.failed, stats.oldest_due_at, stats.oldest_due_seconds, stats.kinds
+  from (
+    select j.kind,
+      count(*) filter (where j.state = 'queued') as queued,
+      count(*) filter (where j.state = 'running') as running,
+      count(*) filter (where j.state = 'failed') as failed,
+      min(j.run_at) filter (where j.state = 'queued' and j.run_at <= now()) as oldest_due_at
+    from private.jobs j
+    where j.state in ('queued', 'running', 'failed')
+    group by j.kind
+  ) k;
+
+  select w.at, r.status_code, r.error_msg
+  into stats.last_call_at, stats.last_call_status, stats.last_call_error
+  from private.job_wakes w
+  left join net._http_response r on r.id = w.request_id
+  order by (r.id is not null) desc, w.at desc
+  limit 1;
+
+  return stats;
+end;
+$$;
+comment on function public.job_stats is 'Admins only. What waits, how old the oldest is, and what the worker last answered.';
+grant execute on function public.job_stats to authenticated;
+
+create function public.failed_jobs(page_size integer default 20)
+returns table (id uuid, kind text, payload jsonb, attempts integer, last_error text, created_at timestamptz, failed_at timestamptz)
+language plpgsql stable
+security definer -- the queue is closed to the API roles
+set search_path = ''
+as $$
+begin
+  perform private.require_role('admin');
+  if page_size is null or page_size not between 1 and 100 then
+    perform private.refuse(400, 'invalid_page_size', 'A page has 1 to 100 rows.');
+  end if;
+
+  return query
+  select j.id, j.kind, j.payload, j.attempts::integer, j.last_error, j.created_at, j.finished_at
+  from private.jobs j
+  where j.state = 'failed'
+  order by j.finished_at desc
+  limit page_size;
+end;
+$$;
+comment on function public.failed_jobs is 'Admins only. Dead letters and why they failed, the newest first; pages of 1 to 100.';
+grant execute on function public.failed_jobs to authenticated;
+
+create function public.retry_job(job_id uuid)
+returns void
+language plpgsql
+security definer -- the queue is closed to the API roles
+set search_path = ''
+as $$
+begin
+  perform private.require_role('admin');
+
+  update private.jobs j
+  set state = 'queued', run_at = now(), attempts = 0, finished_at = null
+  where j.id = job_id and j.state = 'failed';
+  if not found then
+    perform private.refuse(404, 'not_found', 'There is no failed job with this id.');
+  end if;
+
+  perform private.audit('job.retried', 'jobs', job_id);
+  perform private.wake_jobs();
+end;
+$$;
+comment on function public.retry_job is 'Admins only. Gives a failed job all its tries again. 404 not_found.';
+grant execute on function public.retry_job to authenticated;

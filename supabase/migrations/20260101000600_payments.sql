@@ -1,0 +1,1031 @@
+-- Payments: Stripe's word, what follows from it, refunds, invoices and credit notes.
+--
+-- Only an event of Stripe's changes what is paid or refunded. Each event takes effect once, in the
+-- transaction that notes it down; steps never go backwards, in whatever order the events come.
+-- Locks are always taken in this order: property, reservation, payment.
+
+create type public.payment_status as enum
+  ('pending', 'paid', 'failed', 'expired', 'refunded', 'partially_refunded', 'disputed');
+
+
+-- Payments --------------------------------------------------------------------------------------
+
+create table public.payments (
+  id uuid primary key default gen_random_uuid(),
+  reservation_id uuid not null references public.reservations (id),
+  user_id uuid not null references public.profiles (id),
+  amount integer not null,
+  currency text not null,
+  amount_refunded integer not null default 0,
+  status public.payment_status not null default 'pending',
+  stripe_checkout_session_id text,
+  paid_at timestamptz,
+  created_at timestamptz not null default now(),
+  constraint amount_above_zero check (amount > 0),
+  constraint refunded_within_amount check (amount_refunded between 0 and amount),
+  constraint session_is_one_payments unique (stripe_checkout_session_id),
+  constraint paid_has_a_time
+    check ((status in ('paid', 'refunded', 'partially_refunded', 'disputed')) = (paid_at is not null)),
+  constraint refunded_as_far_as_it_says check (
+    case status
+      when 'refunded' then amount_refunded = amount
+      when 'partially_refunded' then amount_refunded between 1 and amount - 1
+      when 'disputed' then true
+      else amount_refunded = 0
+    end
+  )
+);
+comment on table public.payments is 'Tries to pay for a reservation. Written by checkout and by Stripe''s events alone.';
+comment on column public.payments.amount is 'In minor units, as the reservation says and nobody else.';
+comment on column public.payments.amount_refunded is 'What Stripe has given back so far, in minor units.';
+create index payments_of_reservation on public.payments (reservation_id);
+create index payments_of_user on public.payments (user_id, created_at desc);
+create unique index one_pending_payment_a_reservation on public.payments (reservation_id) where status = 'pending';
+
+alter table public.payments enable row level security;
+grant select on public.payments to authenticated, service_role;
+
+create policy "Payers read their payments and staff all"
+  on public.payments for select to authenticated
+  using (user_id = (select auth.uid()) or (select private.has_role('customer_service', 'admin')));
+
+create type private.payment_purpose as enum ('booking', 'lost_hold', 'duplicate');
+
+create table private.checkouts (
+  payment_id uuid primary key references public.payments (id) on delete cascade,
+  expires_at timestamptz not null,
+  url text,
+  payment_intent_id text,
+  purpose private.payment_purpose,
+  refund_wanted integer not null default 0,
+  is_disputed boolean not null default false,
+  constraint payment_intent_is_one_payments unique (payment_intent_id),
+  constraint refund_not_below_zero check (refund_wanted >= 0)
+);
+comment on table private.checkouts is 'What only we and Stripe know of a payment.';
+comment on column private.checkouts.expires_at is 'When the session closes: at least 30 minutes after it is made (Stripe''s rule), not after the hold.';
+comment on column private.checkouts.purpose is 'What the money turned out to be for; null until it came.';
+comment on column private.checkouts.refund_wanted is 'What we owe back, in minor units.';
+alter table private.checkouts enable row level security;
+
+create table private.stripe_events (
+  id text primary key,
+  type text not null,
+  api_version text,
+  created timestamptz not null,
+  payload jsonb not null,
+  payment_intent_id text generated always as (payload -> 'data' -> 'object' ->> 'payment_intent') stored,
+  outcome text,
+  received_at timestamptz not null default now()
+);
+comment on table private.stripe_events is 'Each event that Stripe sent and what came of it. The row and its effect are one transaction.';
+comment on column private.stripe_events.outcome is
+  'applied, repeated, ignored (a type of no interest), unmatched (no payment of ours, so far), mismatch (raised as an alert).';
+create index stripe_events_unmatched on private.stripe_events (payment_intent_id, created) where outcome = 'unmatched';
+alter table private.stripe_events enable row level security;
+
+insert into private.job_kinds (kind, priority, max_running, description) values
+  ('issue_documents', 20, 4, 'Issues the invoice and credit notes of a payment, stores their PDFs and mails them.'),
+  ('refund_payment', 30, 4, 'Gives money back through Stripe.'),
+  ('close_checkout', 40, 4, 'Closes the Stripe session of a hold that was given back.');
+
+
+-- Checkout --------------------------------------------------------------------------------------
+
+create function private.begin_checkout(user_id uuid, reservation_id uuid)
+returns table (
+  payment_id uuid, session_id text, url text, expires_at timestamptz,
+  amount integer, currency text, customer_id text, email text,
+  title text, city text, check_in date, check_out date, nights integer
+)
+language plpgsql
+security definer -- the function checkout may ask for this, not write the tables
+set search_path = ''
+as $$
+declare
+  reservation public.reservations;
+  payment public.payments;
+  checkout private.checkouts;
+  -- Stripe wants half an hour at least; the rest is for clocks that differ and calls that take long.
+  shortest constant interval := interval '31 minutes';
+begin
+  select * into reservation from public.reservations r
+  where r.id = begin_checkout.reservation_id and r.guest_id = begin_checkout.user_id
+  for update;
+  if not found then
+    perform private.refuse(404, 'not_found', 'There is no such reservation.');
+  elsif reservation.status in ('confirmed', 'completed') then
+    perform private.refuse(409, 'already_paid', 'This reservation is paid.');
+  elsif reservation.status <> 'held' or reservation.hold_expires_at <= now() then
+    perform private.refuse(409, 'hold_expired', 'This hold has run out. Please reserve again.');
+  end if;
+
+  select * into payment from public.payments p
+  where p.reservation_id = reservation.id and p.status = 'pending'
+  for update;
+  if not found then
+    insert into public.payments (reservation_id, user_id, amount, currency)
+    values (reservation.id, reservation.guest_id, reservation.total, reservation.currency)
+    returning * into payment;
+  end if;
+  select * into checkout from private.checkouts c where c.payment_id = payment.id for update;
+
+  -- A try of which no session is known is repeated with the same end, as long as Stripe can still
+  -- make it: asked for the very same thing, Stripe answers with the session that it may have made.
+  if checkout.payment_id is null or (checkout.url is null and checkout.expires_at < now() + shortest) then
+    checkout.expires_at := greatest(reservation.hold_expires_at, now() + shortest);
+    if checkout.expires_at > reservation.created_at + interval '70 minutes' then
+      perform private.refuse(409, 'hold_expired', 'This hold has been kept for as long as it can be. Please reserve again.');
+    end if;
+    checkout.expires_at := date_trunc('second', checkout.expires_at);
+    insert into private.checkouts as c (payment_id, expires_at)
+    values (payment.id, checkout.expires_at)
+    on conflict on constraint checkouts_pkey do update set expires_at = excluded.expires_at;
+
+    if checkout.expires_at > reservation.hold_expires_at then
+      update public.reservations r set hold_expires_at = checkout.expires_at where r.id = reservation.id;
+    end if;
+  end if;
+
+  return query
+  select payment.id, payment.stripe_checkout_session_id, checkout.url, checkout.expires_at,
+    payment.amount, payment.currency, s.customer_id, u.email::text,
+    p.title, p.city, reservation.check_in, reservation.check_out, reservation.nights
+  from public.properties p
+  left join auth.users u on u.id = reservation.guest_id
+  left join private.stripe_customers s on s.user_id = reservation.guest_id
+  where p.id = reservation.property_id;
+end;
+$$;
+comment on function private.begin_checkout is
+  'What to ask Stripe for to pay a hold, or the session that is open already. '
+  '404 not_found; 409 already_paid, hold_expired. A late checkout lengthens the hold to the shortest time that Stripe allows.';
+grant execute on function private.begin_checkout to service_role;
+
+create function private.record_checkout(payment_id uuid, session_id text, url text)
+returns void
+language plpgsql
+security definer -- the function checkout may report, not write the tables
+set search_path = ''
+as $$
+begin
+  update public.payments p
+  set stripe_checkout_session_id = session_id
+  where p.id = record_checkout.payment_id and p.stripe_checkout_session_id is null;
+  update private.checkouts c
+  set url = record_checkout.url
+  where c.payment_id = record_checkout.payment_id;
+end;
+$$;
+comment on function private.record_checkout is 'Keeps the session that Stripe made for a payment.';
+grant execute on function private.record_checkout to service_role;
+
+create function private.open_session_of(payment_id uuid)
+returns text
+language sql stable
+security definer -- the worker learns the session that it closes
+set search_path = ''
+as $$
+  select p.stripe_checkout_session_id from public.payments p
+  where p.id = open_session_of.payment_id and p.status = 'pending'
+$$;
+comment on function private.open_session_of is 'The Stripe session of a payment that nobody has made yet, or null.';
+grant execute on function private.open_session_of to service_role;
+
+
+-- What an event does ----------------------------------------------------------------------------
+
+create function private.settle_status(payment_id uuid)
+returns public.payment_status
+language sql
+security definer -- nobody writes payments but through these functions
+set search_path = ''
+as $$
+  update public.payments p
+  set status = case
+    when c.is_disputed then 'disputed'
+    when p.amount_refunded = 0 then 'paid'
+    when p.amount_refunded < p.amount then 'partially_refunded'
+    else 'refunded'
+  end::public.payment_status
+  from private.checkouts c
+  where p.id = settle_status.payment_id and c.payment_id = p.id and p.paid_at is not null
+  returning p.status
+$$;
+comment on function private.settle_status is 'Brings the status of a paid payment in line with its refunds and disputes.';
+
+create function private.want_refund(payment_id uuid, amount integer)
+returns void
+language plpgsql
+security definer -- nobody writes checkouts but through these functions
+set search_path = ''
+as $$
+begin
+  update private.checkouts c
+  set refund_wanted = greatest(c.refund_wanted, want_refund.amount)
+  where c.payment_id = want_refund.payment_id;
+  perform private.enqueue(
+    'refund_payment',
+    jsonb_build_object('payment_id', want_refund.payment_id),
+    'refund_payment:' || want_refund.payment_id || ':' || want_refund.amount
+  );
+end;
+$$;
+comment on function private.want_refund is 'Notes what is owed back and queues the refund.';
+
+create function private.record_refund(payment_id uuid, amount_refunded integer)
+returns text
+language plpgsql
+security definer -- told by Stripe's event or by Stripe's answer to the worker
+set search_path = ''
+as $$
+declare
+  payment public.payments;
+  checkout private.checkouts;
+  property_id uuid;
+begin
+  -- Locks in the order of all: property, reservation, payment.
+  select r.property_id into property_id
+  from public.payments p join public.reservations r on r.id = p.reservation_id
+  where p.id = record_refund.payment_id;
+  perform from public.properties p where p.id = property_id for no key update;
+  perform from public.reservations r
+  where r.id = (select p.reservation_id from public.payments p where p.id = record_refund.payment_id) for update;
+  select * into payment from public.payments p where p.id = record_refund.payment_id for update;
+  select * into checkout from private.checkouts c where c.payment_id = payment.id;
+
+  -- Stripe counts up: whatever is not more than we know is old news.
+  if payment.paid_at is null or record_refund.amount_refunded <= payment.amount_refunded then
+    return 'repeated';
+  end if;
+
+  update public.payments p
+  set amount_refunded = least(record_refund.amount_refunded, p.amount),
+      status = case when p.status = 'disputed' then 'disputed'
+        when record_refund.amount_refunded >= p.amount then 'refunded' else 'partially_refunded' end::public.payment_status
+  where p.id = payment.id
+  returning * into payment;
+  perform private.audit('payment.refunded', 'payments', payment.id, jsonb_build_object('amount_refunded', payment.amount_refunded));
+
+  if checkout.purpose = 'booking' then
+    -- Everything given back means that the stay is off, whoever gave it back.
+    if payment.amount_refunded = payment.amount then
+      update public.reservations r
+      set status = 'cancelled', cancelled_at = now(), cancelled_by = 'staff', refund_amount = r.total
+      where r.id = payment.reservation_id and r.status = 'confirmed';
+    end if;
+    perform private.enqueue(
+      'issue_documents',
+      jsonb_build_object('payment_id', payment.id),
+      'issue_documents:' || payment.id || ':' || payment.amount_refunded
+    );
+  elsif payment.amount_refunded = payment.amount then
+    perform private.send_mail(
+      'lost_hold_refunded', u.email, g.name,
+      jsonb_build_object(
+        'recipient_name', g.name, 'property_title', p.title, 'check_in', r.check_in, 'check_out', r.check_out,
+        'amount', payment.amount, 'currency', payment.currency
+      ),
+      'lost_hold_refunded:' || payment.id
+    )
+    from public.reservations r
+    join public.properties p on p.id = r.property_id
+    join public.profiles g on g.id = r.guest_id
+    join auth.users u on u.id = g.id
+    where r.id = payment.reservation_id;
+  end if;
+  return 'applied';
+end;
+$$;
+comment on function private.record_refund is
+  'Stripe has given back so much of a payment in all. Returns applied, or repeated when that was known.';
+grant execute on function private.record_refund to service_role;
+
+create function private.take_room(reservation_id uuid)
+returns boolean
+language plpgsql
+security definer -- the step from held or lapsed to confirmed
+set search_path = ''
+as $$
+declare
+  reservation public.reservations;
+begin
+  select * into reservation from public.reservations r where r.id = take_room.reservation_id;
+  if reservation.status not in ('held', 'expired') then
+    return false;
+  end if;
+  if not exists (select from private.occupancies o where o.source_id = reservation.id)
+    and not private.occupy(reservation.property_id, daterange(reservation.check_in, reservation.check_out), reservation.id, null)
+  then
+    return false;
+  end if;
+  update public.reservations r set status = 'confirmed' where r.id = reservation.id;
+  return true;
+end;
+$$;
+comment on function private.take_room is
+  'Confirms a hold, also one that has run out as long as nobody else took its nights. False when the room is lost.';
+
+create function private.announce_booking(payment_id uuid)
+returns void
+language sql
+security definer -- reads the host's address
+set search_path = ''
+as $$
+  select private.send_mail(
+    'booking_received', u.email, h.name,
+    jsonb_build_object(
+      'recipient_name', h.name, 'reservation_id', r.id, 'property_id', p.id, 'property_title', p.title,
+      'guest_name', g.name, 'check_in', r.check_in, 'check_out', r.check_out, 'nights', r.nights,
+      'guests', r.guests, 'subtotal', r.subtotal, 'currency', r.currency
+    ),
+    'booking_received:' || r.id
+  )
+  from public.payments y
+  join public.reservations r on r.id = y.reservation_id
+  join public.properties p on p.id = r.property_id
+  join public.profiles h on h.id = p.host_id
+  join auth.users u on u.id = h.id
+  join public.profiles g on g.id = r.guest_id
+  where y.id = announce_booking.payment_id
+$$;
+comment on function private.announce_booking is 'Tells the host of a paid booking. The guest is told when the invoice is there.';
+
+create function private.confirm_payment(payment_id uuid, session jsonb, paid_at timestamptz)
+returns text
+language plpgsql
+security definer -- called by private.apply_stripe_event alone
+set search_path = ''
+as $$
+declare
+  payment public.payments;
+  others_paid boolean;
+  money_is_for private.payment_purpose;
+begin
+  perform from public.properties p
+  where p.id = (
+    select r.property_id from public.payments y join public.reservations r on r.id = y.reservation_id
+    where y.id = confirm_payment.payment_id
+  ) for no key update;
+  perform from public.reservations r
+  where r.id = (select y.reservation_id from public.payments y where y.id = confirm_payment.payment_id) for update;
+  select * into payment from public.payments p where p.id = confirm_payment.payment_id for update;
+
+  if payment.paid_at is not null then
+    return 'repeated';
+  end if;
+  if (session ->> 'amount_total')::bigint is distinct from payment.amount
+    or session ->> 'currency' is distinct from payment.currency
+  then
+    perform private.alert_admins(
+      'amount_mismatch',
+      'A payment differs from what the reservation costs. It was not confirmed; please look into it.',
+      jsonb_build_array(
+        jsonb_build_object('label', 'Payment', 'value', payment.id),
+        jsonb_build_object('label', 'Checkout session', 'value', session ->> 'id'),
+        jsonb_build_object('label', 'Expected', 'value', payment.amount || ' ' || payment.currency),
+        jsonb_build_object('label', 'Paid', 'value', coalesce(session ->> 'amount_total', '?') || ' ' || coalesce(session ->> 'currency', '?'))
+      ),
+      'amount_mismatch:' || (session ->> 'id')
+    );
+    return 'mismatch';
+  end if;
+
+  others_paid := exists (
+    select from public.payments p
+    join private.checkouts c on c.payment_id = p.id
+    where p.reservation_id = payment.reservation_id and p.id <> payment.id and c.purpose = 'booking'
+  );
+  money_is_for := case
+    when others_paid then 'duplicate'
+    when private.take_room(payment.reservation_id) then 'booking'
+    else 'lost_hold'
+  end;
+
+  update public.payments p set paid_at = confirm_payment.paid_at, status = 'paid' where p.id = payment.id;
+  update private.checkouts c
+  set purpose = money_is_for, payment_intent_id = session ->> 'payment_intent'
+  where c.payment_id = payment.id;
+  perform private.audit('payment.paid', 'payments', payment.id, jsonb_build_object('purpose', money_is_for));
+
+  if money_is_for = 'booking' then
+    perform private.announce_booking(payment.id);
+    perform private.enqueue('issue_documents', jsonb_build_object('payment_id', payment.id), 'issue_documents:' || payment.id);
+  else
+    perform private.want_refund(payment.id, payment.amount);
+  end if;
+  return 'applied';
+end;
+$$;
+comment on function private.confirm_payment is
+  'Stripe has the money: the reservation is confirmed, or what came for a lost room or a second time goes back.';
+
+create function private.close_payment(payment_id uuid, final_status public.payment_status)
+returns text
+language plpgsql
+security definer -- called by private.apply_stripe_event alone
+set search_path = ''
+as $$
+declare
+  reservation_id uuid := (select p.reservation_id from public.payments p where p.id = close_payment.payment_id);
+begin
+  perform from public.reservations r where r.id = reservation_id for update;
+  update public.payments p set status = final_status where p.id = close_payment.payment_id and p.status = 'pending';
+  if not found then
+    return 'repeated';
+  end if;
+  update public.reservations r set status = 'expired' where r.id = reservation_id and r.status = 'held';
+  return 'applied';
+end;
+$$;
+comment on function private.close_payment is 'A session ended without money: the payment is over and the hold with it.';
+
+create function private.await_payment(payment_id uuid)
+returns text
+language plpgsql
+security definer -- called by private.apply_stripe_event alone
+set search_path = ''
+as $$
+begin
+  update public.reservations r
+  set hold_expires_at = greatest(r.hold_expires_at, now() + interval '7 days')
+  from public.payments p
+  where p.id = await_payment.payment_id and p.status = 'pending' and r.id = p.reservation_id and r.status = 'held';
+  return 'applied';
+end;
+$$;
+comment on function private.await_payment is
+  'The guest has paid by a method that takes days (a bank debit): the hold waits for a week.';
+
+create function private.record_dispute(payment_id uuid, dispute jsonb, is_open boolean)
+returns text
+language plpgsql
+security definer -- called by private.apply_stripe_event alone
+set search_path = ''
+as $$
+declare
+  opened constant boolean := is_open;
+  ended_well constant boolean := dispute ->> 'status' in ('won', 'warning_closed');
+begin
+  perform from public.payments p where p.id = record_dispute.payment_id for update;
+  update private.checkouts c
+  set is_disputed = opened or not ended_well
+  where c.payment_id = record_dispute.payment_id
+    -- A dispute that is closed is not opened again by an event that comes late.
+    and (not opened or not exists (
+      select from private.stripe_events e
+      where e.type = 'charge.dispute.closed' and e.payload -> 'data' -> 'object' ->> 'id' = dispute ->> 'id'
+    ));
+  perform private.settle_status(record_dispute.payment_id);
+  perform private.alert_admins(
+    case when opened then 'dispute_opened' else 'dispute_closed' end,
+    case when opened then 'A guest disputes a payment. Answer in Stripe''s dashboard before the deadline there.'
+    else 'A dispute has ended: ' || coalesce(dispute ->> 'status', 'unknown') || '.' end,
+    jsonb_build_array(
+      jsonb_build_object('label', 'Payment', 'value', record_dispute.payment_id),
+      jsonb_build_object('label', 'Dispute', 'value', dispute ->> 'id'),
+      jsonb_build_object('label', 'Reason', 'value', coalesce(dispute ->> 'reason', '?')),
+      jsonb_build_object('label', 'Amount', 'value', coalesce(dispute ->> 'amount', '?') || ' ' || coalesce(dispute ->> 'currency', ''))
+    ),
+    (case when opened then 'dispute_opened:' else 'dispute_closed:' end) || (dispute ->> 'id')
+  );
+  return 'applied';
+end;
+$$;
+comment on function private.record_dispute is 'Freezes the status of a payment for as long as it is disputed or when the dispute is lost; tells the admins.';
+
+create function private.payment_of_session(session jsonb)
+returns uuid
+language plpgsql
+security definer -- called by private.apply_stripe_event alone
+set search_path = ''
+as $$
+declare
+  payment_id uuid;
+  reservation_id uuid;
+begin
+  select p.id into payment_id from public.payments p where p.stripe_checkout_session_id = session ->> 'id';
+  if found then
+    return payment_id;
+  end if;
+
+  -- A session of ours of which we were never told (the function died before it could note it down).
+  if coalesce(session -> 'metadata' ->> 'reservation_id', '') !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    return null;
+  end if;
+  select r.id into reservation_id from public.reservations r
+  where r.id = (session -> 'metadata' ->> 'reservation_id')::uuid
+  for update;
+  if not found then
+    return null;
+  end if;
+
+  update public.payments p
+  set stripe_checkout_session_id = session ->> 'id'
+  where p.reservation_id = payment_of_session.reservation_id
+    and p.status = 'pending' and p.stripe_checkout_session_id is null
+  returning p.id into payment_id;
+  if found then
+    return payment_id;
+  end if;
+
+  -- Two sessions for one reservation: the second one is a payment of its own.
+  insert into public.payments (reservation_id, user_id, amount, currency, stripe_checkout_session_id, status)
+  select r.id, r.guest_id, r.total, r.currency, session ->> 'id', 'expired'
+  from public.reservations r where r.id = payment_of_session.reservation_id
+  returning id into payment_id;
+  insert into private.checkouts (payment_id, expires_at)
+  values (payment_id, now());
+  return payment_id;
+end;
+$$;
+comment on function private.payment_of_session is 'The payment for which a checkout session was made, or null when it is none of ours.';
+
+create function private.stripe_event_effect(event jsonb)
+returns text
+language plpgsql
+security definer -- called by private.apply_stripe_event alone
+set search_path = ''
+as $$
+declare
+  kind constant text := event ->> 'type';
+  object constant jsonb := event -> 'data' -> 'object';
+  happened constant timestamptz := to_timestamp((event ->> 'created')::double precision);
+  payment_id uuid;
+  outcome text;
+begin
+  if kind not in (
+    'checkout.session.completed', 'checkout.session.async_payment_succeeded',
+    'checkout.session.async_payment_failed', 'checkout.session.expired',
+    'charge.refunded', 'charge.dispute.created', 'charge.dispute.closed'
+  ) then
+    return 'ignored';
+  end if;
+
+  if kind like 'checkout.session.%' then
+    payment_id := private.payment_of_session(object);
+  else
+    select c.payment_id into payment_id from private.checkouts c
+    where c.payment_intent_id = object ->> 'payment_intent';
+  end if;
+  if payment_id is null then
+    return 'unmatched';
+  end if;
+
+  case
+    when kind in ('checkout.session.completed', 'checkout.session.async_payment_succeeded')
+      and object ->> 'payment_status' = 'paid'
+    then
+      outcome := private.confirm_payment(payment_id, object, happened);
+      if outcome = 'applied' then
+        perform private.apply_waiting_events(object ->> 'payment_intent');
+      end if;
+      return outcome;
+    when kind = 'checkout.session.completed' then
+      return private.await_payment(payment_id);
+    when kind = 'checkout.session.async_payment_failed' then
+      return private.close_payment(payment_id, 'failed');
+    when kind = 'checkout.session.expired' then
+      return private.close_payment(payment_id, 'expired');
+    when kind = 'charge.refunded' then
+      return private.record_refund(payment_id, (object ->> 'amount_refunded')::integer);
+    when kind = 'charge.dispute.created' then
+      return private.record_dispute(payment_id, object, true);
+    when kind = 'charge.dispute.closed' then
+      return private.record_dispute(payment_id, object, false);
+    else
+      return 'ignored';
+  end case;
+end;
+$$;
+comment on function private.stripe_event_effect is 'Does what an event asks for, and says what came of it.';
+
+create function private.apply_waiting_events(payment_intent_id text)
+returns void
+language plpgsql
+security definer -- called by private.stripe_event_effect alone
+set search_path = ''
+as $$
+declare
+  waiting private.stripe_events;
+begin
+  for waiting in
+    select * from private.stripe_events e
+    where e.payment_intent_id = apply_waiting_events.payment_intent_id and e.outcome = 'unmatched'
+    order by e.created
+    for update
+  loop
+    update private.stripe_events e
+    set outcome = private.stripe_event_effect(waiting.payload)
+    where e.id = waiting.id;
+  end loop;
+end;
+$$;
+comment on function private.apply_waiting_events is
+  'Refunds and disputes that came before the payment itself take effect when it has come.';
+
+create function private.apply_stripe_event(event jsonb)
+returns text
+language plpgsql
+security definer -- the function stripe-webhook may hand in events, not write the tables
+set search_path = ''
+as $$
+declare
+  new_outcome text;
+begin
+  insert into private.stripe_events (id, type, api_version, created, payload)
+  values (
+    event ->> 'id', event ->> 'type', event ->> 'api_version',
+    to_timestamp((event ->> 'created')::double precision), event
+  )
+  -- A delivery that is under way elsewhere is waited for here: either it is done then, or ours is first.
+  on conflict (id) do nothing;
+  if not found then
+    return 'repeated';
+  end if;
+
+  new_outcome := private.stripe_event_effect(event);
+  update private.stripe_events e set outcome = new_outcome where e.id = event ->> 'id';
+  return new_outcome;
+end;
+$$;
+comment on function private.apply_stripe_event is
+  'Notes an event of Stripe''s down and lets it take effect, once. The signature has been checked by the caller. '
+  'Returns the outcome that private.stripe_events keeps.';
+grant execute on function private.apply_stripe_event to service_role;
+
+
+-- Refunds ---------------------------------------------------------------------------------------
+
+create function private.refund_to_make(payment_id uuid)
+returns table (payment_intent_id text, amount integer, idempotency_key text)
+language sql stable
+security definer -- the worker learns what it gives back
+set search_path = ''
+as $$
+  select c.payment_intent_id, c.refund_wanted - p.amount_refunded,
+    'refund:' || p.id || ':' || p.amount_refunded || '-' || c.refund_wanted
+  from public.payments p
+  join private.checkouts c on c.payment_id = p.id
+  where p.id = refund_to_make.payment_id and c.refund_wanted > p.amount_refunded
+$$;
+comment on function private.refund_to_make is 'What Stripe still has to give back of a payment; no row when nothing.';
+grant execute on function private.refund_to_make to service_role;
+
+create function private.cancellation_mail(reservation_id uuid, audience text, credit_note_number text, attachments jsonb)
+returns void
+language sql
+security definer -- reads addresses
+set search_path = ''
+as $$
+  select private.send_mail(
+    'reservation_cancelled', u.email, person.name,
+    jsonb_build_object(
+      'recipient_name', person.name, 'audience', audience, 'reservation_id', r.id, 'property_title', p.title,
+      'check_in', r.check_in, 'check_out', r.check_out, 'cancelled_by', r.cancelled_by,
+      'refund_amount', r.refund_amount, 'currency', r.currency, 'credit_note_number', credit_note_number
+    ),
+    'reservation_cancelled:' || r.id || ':' || audience,
+    attachments
+  )
+  from public.reservations r
+  join public.properties p on p.id = r.property_id
+  join public.profiles person on person.id = case audience when 'host' then p.host_id else r.guest_id end
+  join auth.users u on u.id = person.id
+  where r.id = cancellation_mail.reservation_id
+$$;
+comment on function private.cancellation_mail is 'Tells guest or host that a stay is off, once each.';
+
+create function private.follow_cancellation()
+returns trigger
+language plpgsql
+security definer -- queues refunds and mails
+set search_path = ''
+as $$
+begin
+  if old.status = 'held' then
+    perform private.enqueue('close_checkout', jsonb_build_object('payment_id', p.id), 'close_checkout:' || p.id)
+    from public.payments p
+    where p.reservation_id = new.id and p.status = 'pending';
+    return null;
+  end if;
+
+  perform private.cancellation_mail(new.id, 'host', null, '[]');
+  if new.refund_amount = 0 then
+    perform private.cancellation_mail(new.id, 'guest', null, '[]');
+  else
+    -- The guest is told when the money is on its way, with the credit note.
+    perform private.want_refund(p.id, new.refund_amount)
+    from public.payments p
+    join private.checkouts c on c.payment_id = p.id
+    where p.reservation_id = new.id and c.purpose = 'booking' and p.amount_refunded < new.refund_amount;
+  end if;
+  return null;
+end;
+$$;
+comment on function private.follow_cancellation is 'After a cancellation: refund and mails, or the open checkout is closed.';
+
+create trigger follow_cancellation
+  after update of status on public.reservations
+  for each row when (new.status = 'cancelled' and old.status in ('held', 'confirmed'))
+  execute function private.follow_cancellation();
+
+
+-- Invoices and credit notes ---------------------------------------------------------------------
+
+create type public.invoice_kind as enum ('invoice', 'credit_note');
+
+create table private.invoice_counters (
+  year smallint not null,
+  kind public.invoice_kind not null,
+  last_number integer not null,
+  primary key (year, kind)
+);
+comment on table private.invoice_counters is
+  'The last number given out. Locked by the transaction that takes the next one, which takes it back when it fails: no gaps.';
+alter table private.invoice_counters enable row level security;
+
+create table public.invoices (
+  id uuid primary key default gen_random_uuid(),
+  number text not null,
+  kind public.invoice_kind not null,
+  reservation_id uuid not null references public.reservations (id),
+  payment_id uuid not null references public.payments (id),
+  user_id uuid not null references public.profiles (id),
+  corrects_id uuid references public.invoices (id),
+  issued_at timestamptz not null default now(),
+  currency text not null,
+  subtotal integer not null,
+  tax integer not null,
+  total integer not null,
+  seller jsonb not null,
+  buyer jsonb not null,
+  lines jsonb not null,
+  pdf_path text,
+  pdf_sha256 text,
+  constraint number_is_unique unique (number),
+  constraint number_of_its_series
+    check (number ~ (case kind when 'invoice' then '^' else '^CN-' end || '[0-9]{4}-[0-9]{6,}$')),
+  constraint credit_note_names_what_it_corrects check ((kind = 'credit_note') = (corrects_id is not null)),
+  constraint total_is_subtotal_plus_tax check (total = subtotal + tax and total > 0 and tax >= 0),
+  constraint lines_are_a_list check (jsonb_typeof(lines) = 'array'),
+  constraint pdf_with_its_hash check ((pdf_path is null) = (pdf_sha256 is null)),
+  constraint pdf_hash_is_sha256 check (pdf_sha256 ~ '^[0-9a-f]{64}$')
+);
+comment on table public.invoices is
+  'Invoices and credit notes, never changed once issued. Amounts of a credit note are positive: it takes them off.';
+comment on column public.invoices.number is 'One series a year and kind, without gaps: 2026-000001, CN-2026-000001.';
+comment on column public.invoices.subtotal is 'Without tax, in minor units.';
+comment on column public.invoices.tax is 'The tax in the total, in minor units.';
+comment on column public.invoices.total is 'What was paid or given back, in minor units.';
+comment on column public.invoices.seller is '{ name, address, tax_id, tax_rate_percent } as it was.';
+comment on column public.invoices.buyer is '{ name, email } as it was.';
+comment on column public.invoices.lines is '[{ description, quantity, unit_amount, tax_rate_percent, net, tax, amount }], amounts in minor units with tax included.';
+comment on column public.invoices.pdf_path is 'A file in the private bucket invoices: <user id>/<number>.pdf.';
+create index invoices_of_user on public.invoices (user_id, issued_at desc);
+create index invoices_of_reservation on public.invoices (reservation_id);
+create index invoices_of_payment on public.invoices (payment_id);
+create index invoices_corrected on public.invoices (corrects_id) where corrects_id is not null;
+create unique index one_invoice_a_payment on public.invoices (payment_id) where kind = 'invoice';
+
+alter table public.invoices enable row level security;
+grant select on public.invoices to authenticated, service_role;
+
+create policy "Payers read their invoices and staff all"
+  on public.invoices for select to authenticated
+  using (user_id = (select auth.uid()) or (select private.has_role('customer_service', 'admin')));
+
+create policy "Payers open their invoice files and staff all"
+  on storage.objects for select to authenticated
+  using (
+    bucket_id = 'invoices'
+    and (
+      (storage.foldername(name))[1] = (select auth.uid())::text
+      or (select private.has_role('customer_service', 'admin'))
+    )
+  );
+
+create function private.keep_invoice()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  -- The one thing that comes later is the file, once.
+  if tg_op = 'UPDATE' and old.pdf_path is null
+    and to_jsonb(old) - 'pdf_path' - 'pdf_sha256' = to_jsonb(new) - 'pdf_path' - 'pdf_sha256'
+  then
+    return new;
+  end if;
+  raise exception 'An invoice is never changed once it is issued. Correct it with a credit note.'
+    using errcode = 'insufficient_privilege', hint = 'invoice_is_final';
+end;
+$$;
+comment on function private.keep_invoice is 'Before update or delete: refuses, but for adding the file.';
+
+create trigger keep_invoice
+  before update or delete on public.invoices
+  for each row execute function private.keep_invoice();
+
+create function private.refuse_truncate()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception 'Invoices are kept.' using errcode = 'insufficient_privilege';
+end;
+$$;
+comment on function private.refuse_truncate is 'Before truncate: refuses.';
+
+create trigger keep_invoices
+  before truncate on public.invoices
+  for each statement execute function private.refuse_truncate();
+
+create function private.next_invoice_number(kind public.invoice_kind)
+returns text
+language sql
+security definer -- nobody writes the counters but through here
+set search_path = ''
+as $$
+  insert into private.invoice_counters as c (year, kind, last_number)
+  values (extract(year from private.today()), next_invoice_number.kind, 1)
+  on conflict on constraint invoice_counters_pkey do update set last_number = c.last_number + 1
+  returning case c.kind when 'credit_note' then 'CN-' else '' end
+    || c.year || '-' || lpad(c.last_number::text, greatest(6, length(c.last_number::text)), '0')
+$$;
+comment on function private.next_invoice_number is 'Takes the next number of a series; others wait until this transaction ends.';
+
+create function private.invoice_line(description text, quantity integer, unit_amount integer, tax_rate numeric)
+returns jsonb
+language sql immutable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'description', description, 'quantity', quantity, 'unit_amount', unit_amount,
+    'tax_rate_percent', tax_rate, 'net', amount - tax, 'tax', tax, 'amount', amount
+  )
+  from (
+    select quantity * unit_amount as amount,
+      (quantity * unit_amount) - round(quantity * unit_amount * 100 / (100 + tax_rate))::integer as tax
+  ) as computed
+$$;
+comment on function private.invoice_line is 'A line of an invoice; tax is included in the amounts.';
+
+create function private.issue_invoice(payment public.payments, seller jsonb)
+returns void
+language sql
+security definer -- called by private.issue_documents alone
+set search_path = ''
+as $$
+  insert into public.invoices
+    (number, kind, reservation_id, payment_id, user_id, currency, subtotal, tax, total, seller, buyer, lines)
+  select
+    private.next_invoice_number('invoice'), 'invoice', r.id, payment.id, payment.user_id, payment.currency,
+    (fee ->> 'net')::integer + (stay ->> 'net')::integer,
+    (fee ->> 'tax')::integer + (stay ->> 'tax')::integer,
+    payment.amount, seller,
+    jsonb_build_object('name', g.name, 'email', u.email),
+    jsonb_build_array(stay, fee)
+  from public.reservations r
+  join public.properties p on p.id = r.property_id
+  join public.countries n on n.code = p.country_code
+  join public.profiles g on g.id = payment.user_id
+  left join auth.users u on u.id = g.id
+  cross join lateral private.invoice_line(
+    format('%s, %s, %s: %s to %s', p.title, p.city, n.name, r.check_in, r.check_out),
+    r.nights, r.price_per_night, (seller ->> 'tax_rate_percent')::numeric
+  ) as stay
+  cross join lateral private.invoice_line('Service fee', 1, r.service_fee, (seller ->> 'tax_rate_percent')::numeric) as fee
+  where r.id = payment.reservation_id
+$$;
+comment on function private.issue_invoice is 'Issues the invoice of a payment under the next number.';
+
+create function private.issue_credit_note(payment public.payments, seller jsonb)
+returns void
+language sql
+security definer -- called by private.issue_documents alone
+set search_path = ''
+as $$
+  -- Tax is credited in step with the amount, so that the last credit note brings both to zero together.
+  insert into public.invoices
+    (number, kind, reservation_id, payment_id, user_id, corrects_id, currency, subtotal, tax, total, seller, buyer, lines)
+  select
+    private.next_invoice_number('credit_note'), 'credit_note', i.reservation_id, i.payment_id, i.user_id, i.id, i.currency,
+    due.total - due.tax, due.tax, due.total, seller, i.buyer,
+    jsonb_build_array(jsonb_build_object(
+      'description', 'Refund on invoice ' || i.number || ': ' || (i.lines -> 0 ->> 'description'),
+      'quantity', 1, 'unit_amount', due.total, 'tax_rate_percent', i.lines -> 0 -> 'tax_rate_percent',
+      'net', due.total - due.tax, 'tax', due.tax, 'amount', due.total
+    ))
+  from public.invoices i
+  cross join lateral (
+    select coalesce(sum(n.total), 0) as total, coalesce(sum(n.tax), 0) as tax
+    from public.invoices n where n.corrects_id = i.id
+  ) as credited
+  cross join lateral (
+    select (payment.amount_refunded - credited.total)::integer as total,
+      (round(i.tax::numeric * payment.amount_refunded / i.total) - credited.tax)::integer as tax
+  ) as due
+  where i.payment_id = payment.id and i.kind = 'invoice' and due.total > 0
+$$;
+comment on function private.issue_credit_note is 'Credits what has been refunded and not been credited yet.';
+
+create function private.issue_documents(payment_id uuid, seller jsonb)
+returns setof public.invoices
+language plpgsql
+security definer -- the worker may ask for documents, not write them
+set search_path = ''
+as $$
+declare
+  payment public.payments;
+begin
+  select * into payment from public.payments p where p.id = issue_documents.payment_id for update;
+  if exists (select from private.checkouts c where c.payment_id = payment.id and c.purpose = 'booking') then
+    if not exists (select from public.invoices i where i.payment_id = payment.id and i.kind = 'invoice') then
+      perform private.issue_invoice(payment, seller);
+    end if;
+    perform private.issue_credit_note(payment, seller);
+  end if;
+
+  return query
+  select * from public.invoices i where i.payment_id = payment.id and i.pdf_path is null order by i.kind, i.number;
+end;
+$$;
+comment on function private.issue_documents is
+  'Issues what a payment still lacks (its invoice, a credit note for what was refunded) and returns all that have no file yet. '
+  'seller: { name, address, tax_id, tax_rate_percent }.';
+grant execute on function private.issue_documents to service_role;
+
+create function private.mail_document(invoice public.invoices)
+returns void
+language plpgsql
+security definer -- reads addresses
+set search_path = ''
+as $$
+declare
+  attachments constant jsonb := jsonb_build_array(jsonb_build_object(
+    'bucket', 'invoices', 'path', invoice.pdf_path, 'filename', invoice.number || '.pdf'
+  ));
+begin
+  if invoice.kind = 'invoice' then
+    perform private.send_mail(
+      'booking_confirmed', u.email, g.name,
+      jsonb_build_object(
+        'recipient_name', g.name, 'reservation_id', r.id, 'property_title', p.title, 'city', p.city,
+        'country_name', n.name, 'host_name', h.name, 'check_in', r.check_in, 'check_out', r.check_out,
+        'nights', r.nights, 'guests', r.guests, 'subtotal', r.subtotal, 'service_fee', r.service_fee,
+        'total', r.total, 'currency', r.currency, 'invoice_number', invoice.number
+      ),
+      'booking_confirmed:' || r.id, attachments
+    )
+    from public.reservations r
+    join public.properties p on p.id = r.property_id
+    join public.countries n on n.code = p.country_code
+    join public.profiles h on h.id = p.host_id
+    join public.profiles g on g.id = invoice.user_id
+    join auth.users u on u.id = g.id
+    where r.id = invoice.reservation_id;
+  elsif exists (select from public.reservations r where r.id = invoice.reservation_id and r.status = 'cancelled')
+    and not exists (select from private.mails m where m.key = 'reservation_cancelled:' || invoice.reservation_id || ':guest')
+  then
+    perform private.cancellation_mail(invoice.reservation_id, 'guest', invoice.number, attachments);
+  else
+    perform private.send_mail(
+      'payment_refunded', u.email, g.name,
+      jsonb_build_object(
+        'recipient_name', g.name, 'reservation_id', r.id, 'property_title', p.title,
+        'amount', invoice.total, 'currency', invoice.currency, 'credit_note_number', invoice.number
+      ),
+      'payment_refunded:' || invoice.id, attachments
+    )
+    from public.reservations r
+    join public.properties p on p.id = r.property_id
+    join public.profiles g on g.id = invoice.user_id
+    join auth.users u on u.id = g.id
+    where r.id = invoice.reservation_id;
+  end if;
+end;
+$$;
+comment on function private.mail_document is 'Sends an invoice or a credit note to the guest, once its file is there.';
+
+create function private.record_pdf(invoice_id uuid, sha256 text)
+returns void
+language plpgsql
+security definer -- the worker may report, not write the table
+set search_path = ''
+as $$
+declare
+  invoice public.invoices;
+begin
+  update public.invoices i
+  set pdf_path = i.user_id || '/' || i.number || '.pdf', pdf_sha256 = sha256
+  where i.id = invoice_id and i.pdf_path is null
+  returning * into invoice;
+  if found then
+    perform private.mail_document(invoice);
+  end if;
+end;
+$$;
+comment on function private.record_pdf is 'The file of an invoice is stored under <user id>/<number>.pdf: it is noted down and mailed.';
+grant execute on function private.record_pdf to service_role;
