@@ -1,0 +1,77 @@
+import { createSupabaseContext, type SupabaseContext } from "@supabase/server";
+import { ApiError, NotConfigured, toApiError } from "./errors.ts";
+import { describe, log } from "./log.ts";
+
+/** Who may call: a signed-in user, a holder of the secret key, or anybody (Stripe, which signs). */
+export type Auth = "user" | "secret" | "none";
+
+export type Handler = (request: Request, context: SupabaseContext) => Promise<Response>;
+
+const cors = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "POST, OPTIONS",
+  "access-control-allow-headers":
+    "authorization, apikey, content-type, x-client-info, x-region, x-request-id, x-supabase-api-version",
+  "access-control-expose-headers": "x-request-id",
+  "access-control-max-age": "86400",
+};
+
+/**
+ * An edge function: checks who calls, answers preflights, gives each request an id, and turns
+ * whatever is thrown into `{ error: { code, message } }`. A fault of ours is logged with the
+ * request's id, and the caller learns no detail. (`withSupabase` itself answers in another shape.)
+ */
+export function serve(
+  name: string,
+  auth: Auth,
+  handle: Handler,
+): { fetch(request: Request): Promise<Response> } {
+  return {
+    async fetch(request) {
+      if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: cors });
+
+      const requestId = request.headers.get("x-request-id")?.slice(0, 100) || crypto.randomUUID();
+      const started = performance.now();
+      const response = await answer(request, auth, handle).catch((error) =>
+        refuse(error, { function: name, requestId }),
+      );
+      log("info", "answered", {
+        function: name,
+        requestId,
+        status: response.status,
+        ms: Math.round(performance.now() - started),
+      });
+      for (const [header, value] of Object.entries(cors)) response.headers.set(header, value);
+      response.headers.set("x-request-id", requestId);
+      return response;
+    },
+  };
+}
+
+async function answer(request: Request, auth: Auth, handle: Handler): Promise<Response> {
+  if (request.method !== "POST") {
+    throw new ApiError(405, "method_not_allowed", "Only POST is answered here.");
+  }
+  const { data: context, error } = await createSupabaseContext(request, { auth });
+  if (error && error.status >= 500) throw error;
+  if (error) throw new ApiError(401, "not_signed_in", whoMayCall[auth]);
+  return await handle(request, context);
+}
+
+const whoMayCall: Record<Auth, string> = {
+  user: "Please sign in first.",
+  secret: "This is for holders of the secret key.",
+  none: "This call could not be accepted.",
+};
+
+function refuse(error: unknown, facts: { function: string; requestId: string }): Response {
+  const known = toApiError(error);
+  if (error instanceof NotConfigured) {
+    log("error", "settings are missing", { ...facts, settings: error.names });
+  } else if (!known) {
+    log("error", "fault", { ...facts, error: describe(error) });
+  }
+  const { status, code, message } =
+    known ?? new ApiError(500, "internal_error", "Something went wrong on our side.");
+  return Response.json({ error: { code, message } }, { status });
+}

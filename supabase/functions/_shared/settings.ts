@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { NotConfigured } from "./errors.ts";
+
+/** Every setting there is, as `.env.example` and the README describe them. */
+const schema = z.object({
+  SITE_URL: z.url().transform((url) => url.replace(/\/+$/, "")),
+  SUPABASE_DB_URL: z.string().min(1),
+  STRIPE_SECRET_KEY: z.string().min(1),
+  STRIPE_WEBHOOK_SECRET: z.string().min(1),
+  STRIPE_API_URL: z.url().optional(),
+  SMTP_HOST: z.string().min(1),
+  SMTP_PORT: z.coerce.number().int().min(1).max(65535),
+  SMTP_USER: z.string().optional(),
+  SMTP_PASS: z.string().optional(),
+  MAIL_FROM: z.string().min(3),
+  ADMIN_EMAIL: z
+    .string()
+    .default("")
+    .transform((list) => list.split(",").flatMap((address) => address.trim() || [])),
+  REPORT_TIMEZONE: z
+    .string()
+    .default("UTC")
+    .refine((zone) => Intl.supportedValuesOf("timeZone").concat("UTC").includes(zone)),
+  SELLER_NAME: z.string().min(1),
+  SELLER_ADDRESS: z.string().min(1),
+  SELLER_TAX_ID: z.string().min(1),
+  TAX_RATE_PERCENT: z.coerce.number().min(0).max(100),
+});
+
+export type AllSettings = z.infer<typeof schema>;
+export type Environment = Record<string, string | undefined>;
+
+/**
+ * Reads the named settings from the environment. An empty value counts as none.
+ * Throws `NotConfigured` with the names, never the values, of what is missing or makes no sense.
+ */
+export function readSettings<Name extends keyof AllSettings>(
+  environment: Environment,
+  ...names: Name[]
+): Pick<AllSettings, Name> {
+  const wanted = schema.pick(Object.fromEntries(names.map((name) => [name, true])));
+  const given = Object.fromEntries(names.map((name) => [name, environment[name] || undefined]));
+  const parsed = wanted.safeParse(given);
+  if (!parsed.success) {
+    throw new NotConfigured(parsed.error.issues.map((issue) => String(issue.path[0])));
+  }
+  return parsed.data as unknown as Pick<AllSettings, Name>;
+}

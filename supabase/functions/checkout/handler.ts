@@ -1,0 +1,153 @@
+import type { SupabaseContext } from "@supabase/server";
+import type Stripe from "stripe";
+import { z } from "zod";
+import type { Database } from "../_shared/database.ts";
+import { ApiError, readJson, toApiError } from "../_shared/errors.ts";
+import { describe, log } from "../_shared/log.ts";
+
+export type Tools = { siteUrl: string; database: Database; stripe: Stripe };
+
+const ByReservation = z.strictObject({ reservation_id: z.uuid() });
+const ByStay = z.strictObject({
+  property_id: z.uuid(),
+  check_in: z.iso.date(),
+  check_out: z.iso.date(),
+  guests: z.int(),
+});
+const Body = z.union([ByReservation, ByStay], {
+  error:
+    "Please send { reservation_id } or { property_id, check_in, check_out, guests }, and nothing else.",
+});
+
+/** What there is to pay: a row of private.begin_checkout. */
+type Checkout = {
+  payment_id: string;
+  session_id: string | null;
+  url: string | null;
+  expires_at: Date;
+  amount: number;
+  currency: string;
+  customer_id: string | null;
+  email: string | null;
+  title: string;
+  city: string;
+  check_in: string;
+  check_out: string;
+  nights: number;
+};
+
+/**
+ * Opens Stripe's checkout page for a hold, or for a stay that is reserved first. Answers
+ * `{ url, session_id, reservation_id, expires_at }`; the same session as long as it is open.
+ */
+export async function checkout(
+  request: Request,
+  context: SupabaseContext,
+  tools: Tools,
+): Promise<Response> {
+  const body = await readJson(request, Body);
+  const reservationId =
+    "reservation_id" in body ? body.reservation_id : await reserve(context, body);
+  const userId = context.userClaims!.id;
+
+  const due = await begin(tools.database, userId, reservationId);
+  const session =
+    due.session_id && due.url
+      ? { id: due.session_id, url: due.url }
+      : await open(tools, reservationId, due);
+
+  return Response.json({
+    url: session.url,
+    session_id: session.id,
+    reservation_id: reservationId,
+    expires_at: due.expires_at.toISOString(),
+  });
+}
+
+async function reserve(
+  { supabase }: SupabaseContext,
+  stay: z.infer<typeof ByStay>,
+): Promise<string> {
+  const { data, error } = await supabase.rpc("reserve", stay);
+  if (error) throw toApiError(error) ?? error;
+  return (data as { id: string }).id;
+}
+
+async function begin(database: Database, userId: string, reservationId: string): Promise<Checkout> {
+  const [due] = await database<[Checkout]>`
+    select payment_id, session_id, url, expires_at, amount, currency, customer_id, email,
+      title, city, check_in::text, check_out::text, nights
+    from private.begin_checkout(${userId}, ${reservationId})`;
+  return due;
+}
+
+/** Asks Stripe for a session and notes it down. */
+async function open({ stripe, database, siteUrl }: Tools, reservationId: string, due: Checkout) {
+  const wanted = sessionFor(due, reservationId, siteUrl);
+  // The same wish has the same key: asked again after a lost answer, Stripe gives the same session.
+  const idempotencyKey = `checkout:${reservationId}:${await digest(JSON.stringify(wanted))}`;
+  const session = await stripe.checkout.sessions
+    .create(wanted, { idempotencyKey })
+    .catch((error) => {
+      log("error", "Stripe made no checkout session", { reservationId, error: describe(error) });
+      throw unavailable();
+    });
+  if (!session.id || !session.url) {
+    log("error", "Stripe answered without a session", { reservationId });
+    throw unavailable();
+  }
+  await database`select private.record_checkout(${due.payment_id}, ${session.id}, ${session.url})`;
+  return { id: session.id, url: session.url };
+}
+
+function unavailable(): ApiError {
+  return new ApiError(
+    502,
+    "payment_provider_unavailable",
+    "The payment page could not be opened. Your dates are still held; please try again in a moment.",
+  );
+}
+
+/** What Stripe is told: all of it from the reservation, nothing from the caller. */
+export function sessionFor(
+  due: Checkout,
+  reservationId: string,
+  siteUrl: string,
+): Stripe.Checkout.SessionCreateParams {
+  const metadata = { reservation_id: reservationId, payment_id: due.payment_id };
+  const nights = due.nights === 1 ? "1 night" : `${due.nights} nights`;
+  return {
+    mode: "payment",
+    line_items: [
+      {
+        quantity: 1,
+        price_data: {
+          currency: due.currency,
+          unit_amount: due.amount,
+          product_data: {
+            name: `${due.title}, ${due.city}`.slice(0, 250),
+            description: `${nights}, ${due.check_in} to ${due.check_out}, service fee included`,
+          },
+        },
+      },
+    ],
+    ...(due.customer_id
+      ? { customer: due.customer_id }
+      : due.email
+        ? { customer_email: due.email }
+        : {}),
+    client_reference_id: reservationId,
+    metadata,
+    payment_intent_data: { metadata },
+    expires_at: Math.floor(due.expires_at.getTime() / 1000),
+    success_url: `${siteUrl}/trips/${reservationId}?session_id={CHECKOUT_SESSION_ID}`,
+    cancel_url: `${siteUrl}/trips/${reservationId}`,
+  };
+}
+
+async function digest(text: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(hash, 0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(
+    "",
+  );
+}
