@@ -38,9 +38,9 @@ export function readSettings<Name extends keyof AllSettings>(
   environment: Environment,
   ...names: Name[]
 ): Pick<AllSettings, Name> {
-  const wanted = schema.pick(Object.fromEntries(names.map((name) => [name, true])));
+  const wanted = Object.fromEntries(names.map((name) => [name, schema.shape[name]]));
   const given = Object.fromEntries(names.map((name) => [name, environment[name] || undefined]));
-  const parsed = wanted.safeParse(given);
+  const parsed = z.object(wanted).safeParse(given);
   if (!parsed.success) {
     throw new NotConfigured(parsed.error.issues.map((issue) => String(issue.path[0])));
   }
