@@ -1,6 +1,7 @@
-import { execFile, execFileSync, spawn } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import {
   chownSync,
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -18,7 +19,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { getAuthSchemaSql, SUPABASE_AUTH_HELPERS_SQL } from "@supabase/lite";
 import postgres from "postgres";
-import { commandOf, end } from "./processes.ts";
+import { commandOf, startProcess } from "./processes.ts";
 import { type Part, type Settings, StartError } from "./settings.ts";
 
 /** A start after a power cut may find the data torn, in return for tests that do not wait. */
@@ -34,50 +35,50 @@ const serverOptions = {
   log_timezone: "UTC",
 };
 
-/** Starts the database of the data folder; makes it first, platform included, when it is not there. */
-export async function startPostgres(settings: Settings): Promise<Part> {
-  const cluster = join(settings.dataDir, "postgres");
-  await endFormerServer(cluster);
+/** The running database; `ended` comes true when it ended by itself, with the reason. */
+export type Database = Part & { ended: Promise<StartError> };
+
+/** Starts the database of the data folder; makes it first, platform included, when there is none. */
+export async function startPostgres(settings: Settings): Promise<Database> {
+  const { dataDir, ports } = settings;
+  const cluster = join(dataDir, "postgres");
   const bin = buildServer(settings);
   if (!existsSync(cluster)) await makeCluster(settings, bin, cluster);
+  forgetFormerServer(join(cluster, "postmaster.pid"));
 
-  const logFile = join(settings.dataDir, "postgres.log");
+  const logFile = join(dataDir, "postgres.log");
   const log = openSync(logFile, "w");
-  const options = Object.entries(serverOptions).flatMap(([name, value]) => [
-    "-c",
-    `${name}=${value}`,
-  ]);
-  const [command, args] = unprivileged(join(bin, "postgres"), [
-    ...["-D", cluster, "-p", String(settings.ports.database)],
-    ...options,
-  ]);
-  // A process group of its own, so that Ctrl-C reaches it through `stop` and in its turn.
-  const server = spawn(command, args, { detached: true, stdio: ["ignore", log, log] });
-  const exited = new Promise<void>((resolve) => server.once("exit", () => resolve()));
-  const part = {
-    stop: async () => {
-      server.kill("SIGINT");
-      await exited;
-    },
+  const options = Object.entries(serverOptions).map(([name, value]) => `--${name}=${value}`);
+  const server = startProcess(
+    settings,
+    ...unprivileged(join(bin, "postgres"), ["-D", cluster, "-p", `${ports.database}`, ...options]),
+    // A process group of its own: Ctrl-C reaches it when its turn has come, by `stop`.
+    { detached: true, stdio: ["ignore", log, log] },
+  );
+  closeSync(log);
+  const ended = new Promise<StartError>((resolve) => {
+    server.once("error", (error) => resolve(new StartError(error.message)));
+    server.once("exit", () => resolve(reasonOf(logFile)));
+  });
+  const stop = async () => {
+    server.kill("SIGINT");
+    await ended;
   };
   try {
-    await ready(settings, () => server.exitCode ?? server.signalCode, logFile);
+    await Promise.race([answers(settings), ended.then((reason) => Promise.reject(reason))]);
     await layPlatform(settings);
-    return part;
+    return { stop, ended };
   } catch (error) {
-    await part.stop();
+    await stop();
     throw error;
   }
 }
 
-/** Ends the server that a killed run left behind; forgets a note whose number is another's now. */
-async function endFormerServer(cluster: string): Promise<void> {
-  const note = join(cluster, "postmaster.pid");
+/** A note of a server that was killed, whose number another process has by now, is no obstacle. */
+function forgetFormerServer(note: string): void {
   if (!existsSync(note)) return;
-  const pid = Number.parseInt(readFileSync(note, "utf8"), 10);
-  const command = commandOf(pid);
-  if (command?.includes(cluster)) await end(pid);
-  else if (command !== undefined) rmSync(note);
+  const command = commandOf(Number.parseInt(readFileSync(note, "utf8"), 10));
+  if (command && !command.includes(dirname(note))) rmSync(note);
 }
 
 /**
@@ -149,35 +150,25 @@ function unprivileged(command: string, args: string[]): [string, string[]] {
   return ["setpriv", [...user, ...right, "--securebits=+no_setuid_fixup", command, ...args]];
 }
 
-/** Waits until the server answers; says why when it gave up. */
-async function ready(
-  { adminDatabaseUrl, ports }: Settings,
-  ended: () => unknown,
-  logFile: string,
-): Promise<void> {
-  const sql = postgres(adminDatabaseUrl, { max: 1, connect_timeout: 2, onnotice: () => {} });
-  try {
-    for (;;) {
-      if (ended() !== null) throw new StartError(reasonOf(logFile, ports.database));
-      const answered = await sql`select 1`.then(
-        () => true,
-        () => false,
-      );
-      if (answered) return;
-      await wait(50);
-    }
-  } finally {
-    await sql.end();
+/** Waits until the server answers. */
+async function answers({ adminDatabaseUrl }: Settings): Promise<void> {
+  const sql = postgres(adminDatabaseUrl, { max: 1, backoff: () => 0.02 });
+  for (;;) {
+    const [error] = await sql`select 1`.then(
+      () => [],
+      (error: Error) => [error],
+    );
+    if (!error) return await sql.end();
+    await wait(20);
   }
 }
 
-function reasonOf(logFile: string, port: number): string {
-  const log = readFileSync(logFile, "utf8");
-  if (/could not bind/.test(log)) {
-    return `Port ${port} (database) is in use: stop what listens there, or choose others with --port.`;
-  }
-  const lines = log.split("\n").filter((line) => /FATAL|PANIC|error/i.test(line));
-  return `The database did not start: ${lines.slice(-3).join("\n") || log}`;
+function reasonOf(logFile: string): StartError {
+  const log = readFileSync(logFile, "utf8").split("\n");
+  const errors = log.filter((line) => /FATAL|PANIC|ERROR|error:/.test(line));
+  return new StartError(
+    `The database ended: ${(errors.length ? errors : log).slice(-3).join("\n")}`,
+  );
 }
 
 /** Roles, Auth's and Storage's schemas, in one transaction, once; addresses and keys, each time. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 
@@ -58,7 +58,7 @@ export function loadSettings({ port, dataDir, readDotEnv = true }: Options): Set
   const keys = loadKeys(data);
   const address = (name: PortName) => `http://127.0.0.1:${ports[name]}`;
   const database = (role: string) =>
-    `postgresql://${role}:${keys.databasePassword}@127.0.0.1:${ports.database}/postgres?sslmode=disable`;
+    `postgresql://${role}:${keys.databasePassword}@127.0.0.1:${ports.database}/postgres`;
   const env = readEnv(root, readDotEnv);
   const settings = {
     root,
@@ -77,6 +77,20 @@ export function loadSettings({ port, dataDir, readDotEnv = true }: Options): Set
     authenticatorUrl: database("authenticator"),
   };
   return { ...settings, functionEnv: functionEnv(settings, env) };
+}
+
+/** What `npm run status` tells, and what the tests find in their environment. */
+export function statusOf({ urls, keys, databaseUrl }: Settings) {
+  return {
+    API_URL: urls.api,
+    DB_URL: databaseUrl,
+    STUDIO_URL: urls.studio,
+    MAILBOX_URL: urls.mailbox,
+    STRIPE_URL: urls.stripe,
+    STRIPE_WEBHOOK_SECRET: keys.stripeWebhookSecret,
+    PUBLISHABLE_KEY: keys.publishable,
+    SECRET_KEY: keys.secret,
+  };
 }
 
 /** The environment that a hosted project gives its functions, and the project's own settings. */
@@ -123,6 +137,12 @@ function loadKeys(dataDir: string): Keys {
     ]),
   ) as Keys;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  writeFileSync(path, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600 });
+  writeWhole(path, `${JSON.stringify(keys, null, 2)}\n`);
   return keys;
+}
+
+/** Writes a file for its owner alone, whole or not at all, should the disk be full. */
+export function writeWhole(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }

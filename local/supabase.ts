@@ -1,28 +1,9 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import postgres from "postgres";
-import { parse } from "smol-toml";
-import { type Settings, StartError } from "./settings.ts";
-
-/** What this platform reads of `supabase/config.toml`, the official CLI's own file. */
-type Config = {
-  db?: { seed?: { enabled?: boolean; sql_paths?: string[] } };
-  storage?: { buckets?: Record<string, BucketConfig> };
-};
-export type BucketConfig = {
-  public?: boolean;
-  file_size_limit?: string;
-  allowed_mime_types?: string[];
-  objects_path?: string;
-};
-
-/** Reads `supabase/config.toml`. */
-export function readConfig({ root }: Pick<Settings, "root">): Config {
-  return parse(readFileSync(join(root, "supabase", "config.toml"), "utf8")) as Config;
-}
+import { type Settings, StartError, writeWhole } from "./settings.ts";
 
 /**
  * Applies what migrations and seeds are new, with the official CLI, and returns the names of those
@@ -36,52 +17,21 @@ export async function applyMigrations(settings: Settings): Promise<string[]> {
   const current = hashes(settings);
   if (Object.keys(current).some((file) => applied[file] === undefined)) {
     await runCli(settings, ["db", "push", "--include-seed", "--yes"]);
-    writeFileSync(note, JSON.stringify({ ...current, ...applied }));
+    writeWhole(note, JSON.stringify({ ...current, ...applied }));
   }
   return Object.keys(applied).filter((file) => applied[file] !== current[file]);
 }
 
 /** A hash of each file that makes the database what it is. */
 function hashes({ root }: Settings): Record<string, string> {
-  const seed = readConfig({ root }).db?.seed;
-  const seeds = seed?.enabled === false ? [] : (seed?.sql_paths ?? ["./seed.sql"]);
   const cwd = join(root, "supabase");
-  const files = ["migrations/*.sql", ...seeds].flatMap((pattern) => globSync(pattern, { cwd }));
+  const files = globSync(["migrations/*.sql", "seed.sql"], { cwd });
   return Object.fromEntries(
     files.sort().map((file) => {
       const hash = createHash("sha256").update(readFileSync(join(cwd, file)));
       return [file, hash.digest("hex")];
     }),
   );
-}
-
-/** Makes the buckets of `config.toml`, as the CLI does for a hosted project. */
-export async function createBuckets(settings: Settings): Promise<void> {
-  const sql = postgres(settings.adminDatabaseUrl, { max: 1 });
-  try {
-    for (const [id, bucket] of Object.entries(readConfig(settings).storage?.buckets ?? {})) {
-      const row = {
-        id,
-        name: id,
-        public: bucket.public ?? false,
-        file_size_limit: bucket.file_size_limit ? bytes(bucket.file_size_limit) : null,
-        allowed_mime_types: bucket.allowed_mime_types ?? null,
-      };
-      await sql`insert into storage.buckets ${sql(row)} on conflict (id) do update set
-        public = excluded.public, file_size_limit = excluded.file_size_limit,
-        allowed_mime_types = excluded.allowed_mime_types`;
-    }
-  } finally {
-    await sql.end();
-  }
-}
-
-/** `'2MiB'`, `'2MB'` and the like as a number of bytes. */
-function bytes(size: string): number {
-  const [, amount, unit = "", binary] = /^(\d+)\s*([KMG]?)(i?)B?$/i.exec(size) ?? [];
-  if (!amount) throw new StartError(`supabase/config.toml: "${size}" is no size of a file.`);
-  const power = ["", "K", "M", "G"].indexOf(unit.toUpperCase());
-  return Number(amount) * (binary ? 1024 : 1000) ** power;
 }
 
 /** The types of the API's schema, as `supabase gen types` writes them. */

@@ -1,0 +1,48 @@
+// The way in from whatever Node the machine has: sees to it that the packages are there, then
+// hands over to the Node version that comes with them.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const node = join(root, "node_modules", "node", "bin", "node");
+
+if (!isInstalled()) install();
+
+const cli = join(root, "local", "cli.ts");
+const child = spawn(node, [cli, ...process.argv.slice(2)], { stdio: "inherit" });
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+child.on("exit", (code) => process.exit(code ?? 1));
+
+/** Whether what npm noted of its last install here is what the lock file asks for. */
+function isInstalled() {
+  const installed = packagesOf(join("node_modules", ".package-lock.json"));
+  if (!installed || !existsSync(node)) return false;
+  const locked = packagesOf("package-lock.json");
+  const differs = ([path, entry]) => path && entry.version !== installed[path]?.version;
+  // An optional package may be for another system.
+  return !Object.entries(locked).some((entry) => differs(entry) && !entry[1].optional);
+}
+
+function packagesOf(file) {
+  if (!existsSync(join(root, file))) return undefined;
+  return JSON.parse(readFileSync(join(root, file), "utf8")).packages;
+}
+
+/**
+ * Installs what the lock file says, and leaves that file alone. Not `npm ci`, which refuses a lock
+ * file that lacks the packages for other systems. Standard output stays free for the command's own.
+ */
+function install() {
+  console.error("Installing packages (npm install), about a minute on the first start …");
+  const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
+  const { status, error } = spawnSync("npm", args, { cwd: root, stdio: ["ignore", 2, 2] });
+  if (status === 0 && existsSync(node)) return;
+  const reason = error?.message ?? `npm ended with code ${status}`;
+  console.error(
+    `The packages could not be installed: ${reason}. Mend what npm names above (often the network ` +
+      "connection or a full disk) and run the same command again.",
+  );
+  process.exit(1);
+}
