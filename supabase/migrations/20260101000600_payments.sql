@@ -502,7 +502,7 @@ set search_path = ''
 as $$
 declare
   payment_id uuid;
-  reservation_id uuid;
+  booked_id uuid;
 begin
   select p.id into payment_id from public.payments p where p.stripe_checkout_session_id = session ->> 'id';
   if found then
@@ -513,7 +513,7 @@ begin
   if coalesce(session -> 'metadata' ->> 'reservation_id', '') !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     return null;
   end if;
-  select r.id into reservation_id from public.reservations r
+  select r.id into booked_id from public.reservations r
   where r.id = (session -> 'metadata' ->> 'reservation_id')::uuid
   for update;
   if not found then
@@ -522,7 +522,7 @@ begin
 
   update public.payments p
   set stripe_checkout_session_id = session ->> 'id'
-  where p.reservation_id = payment_of_session.reservation_id
+  where p.reservation_id = booked_id
     and p.status = 'pending' and p.stripe_checkout_session_id is null
   returning p.id into payment_id;
   if found then
@@ -532,7 +532,7 @@ begin
   -- Two sessions for one reservation: the second one is a payment of its own.
   insert into public.payments (reservation_id, user_id, amount, currency, stripe_checkout_session_id, status)
   select r.id, r.guest_id, r.total, r.currency, session ->> 'id', 'expired'
-  from public.reservations r where r.id = payment_of_session.reservation_id
+  from public.reservations r where r.id = booked_id
   returning id into payment_id;
   insert into private.checkouts (payment_id, expires_at)
   values (payment_id, now());

@@ -1,0 +1,287 @@
+-- Who may do what with which table: one expected answer for every actor and operation, tried for
+-- real. A new table without an answer fails, and so does a privilege that nobody wrote down.
+begin;
+set local search_path = public, extensions;
+select no_plan();
+
+-- The cast: Ana hosts, Gil is her guest, Olga is a stranger to both.
+create temp table cast_of on commit drop as
+select tests.create_user('Ana') as ana, tests.create_user('Gil') as gil, tests.create_user('Olga') as olga,
+  tests.create_user('Cleo', 'customer_service') as agent, tests.create_user('Ada', 'admin') as admin;
+grant select on cast_of to public;
+
+-- One row of each table, which belongs to Ana (what a host has) or to Gil (what a guest has).
+create temp table props on commit drop as
+select tests.create_property(ana, 'Ana''s cottage') as home, tests.create_property(ana, 'Ana''s barn') as barn from cast_of;
+grant select on props to public;
+insert into property_images (property_id, path) select home, ana || '/' || home || '/cover.webp' from props, cast_of;
+insert into property_blocks (property_id, check_in, check_out) select home, private.today() + 50, private.today() + 52 from props;
+insert into favorites (user_id, property_id) select gil, home from cast_of, props;
+insert into reservations (property_id, guest_id, check_in, check_out, guests, price_per_night, subtotal, service_fee, currency, status)
+select home, gil, private.today() + 10, private.today() + 12, 2, 10000, 20000, 1000, 'usd', 'confirmed' from props, cast_of;
+insert into payments (reservation_id, user_id, amount, currency, status, paid_at)
+select r.id, r.guest_id, r.total, r.currency, 'paid', now() from reservations r, cast_of where r.guest_id = gil;
+insert into private.checkouts (payment_id, expires_at, purpose) select p.id, now(), 'booking' from payments p, cast_of where p.user_id = gil;
+select count(*) from private.issue_documents(
+  (select p.id from payments p, cast_of where p.user_id = gil),
+  '{"name": "S", "address": "A", "tax_id": "T", "tax_rate_percent": 20}'
+);
+
+-- What each actor tries, on the row above or with one of their own.
+create temp table tries (table_name text primary key, mine text, new_row text, change text) on commit drop;
+insert into tries values
+  ('profiles', 'id = (select gil from cast_of)', '(id, name) values (gen_random_uuid(), ''x'')', 'name = ''x'''),
+  ('user_roles', 'user_id = (select gil from cast_of)', '(user_id) values (gen_random_uuid())', 'role = ''admin'''),
+  ('categories', 'slug = ''cabin''', '(slug, label, position) values (''tent'', ''Tent'', 99)', 'label = ''x'''),
+  ('countries', 'code = ''IE''', '(code, name) values (''XX'', ''Nowhere'')', 'name = ''x'''),
+  ('properties', 'id = (select home from props)',
+    '(title, category, country_code, city, price_per_night) values (''x'', ''cabin'', ''IE'', ''Cork'', 1)', 'title = ''x'''),
+  ('property_images', 'property_id = (select home from props)',
+    '(property_id, path, position) select home, ana || ''/'' || home || ''/2.webp'', 2 from props, cast_of', 'alt_text = ''x'''),
+  ('property_blocks', 'property_id = (select home from props)',
+    '(property_id, check_in, check_out) select home, current_date + 60, current_date + 61 from props', 'note = ''x'''),
+  ('favorites', 'user_id = (select gil from cast_of)',
+    '(user_id, property_id) select gil, barn from cast_of, props', 'created_at = now()'),
+  ('reservations', 'guest_id = (select gil from cast_of)',
+    '(property_id, guest_id, check_in, check_out, guests, price_per_night, subtotal, service_fee, currency, status)
+      select barn, gil, current_date + 1, current_date + 2, 1, 1, 1, 0, ''usd'', ''confirmed'' from props, cast_of', 'price_per_night = 1'),
+  ('payments', 'user_id = (select gil from cast_of)',
+    '(reservation_id, user_id, amount, currency) select id, guest_id, 1, ''usd'' from reservations', 'amount = 1'),
+  ('invoices', 'user_id = (select gil from cast_of)',
+    '(number, kind, reservation_id, payment_id, user_id, currency, subtotal, tax, total, seller, buyer, lines)
+      select ''2000-000001'', ''invoice'', id, id, guest_id, ''usd'', 1, 0, 1, ''{}'', ''{}'', ''[]'' from reservations', 'total = 1');
+
+create function pg_temp.attempt(statement text) returns text language plpgsql as $$
+declare
+  affected integer;
+begin
+  begin
+    execute statement;
+    get diagnostics affected = row_count;
+    raise exception using errcode = 'ZZ001'; -- undo it
+  exception
+    when sqlstate 'ZZ001' then return case when affected > 0 then 'yes' else 'none' end;
+    when insufficient_privilege then return 'no';
+    when others then return sqlstate;
+  end;
+end $$;
+
+create function pg_temp.answers(actor text, t tries) returns text language plpgsql as $$
+declare
+  result text;
+  who uuid;
+begin
+  execute format('select %I from cast_of', coalesce(nullif(nullif(actor, 'visitor'), 'service'), 'ana')) into who;
+  perform case actor when 'visitor' then tests.as_visitor() when 'service' then tests.as_service() else tests.as_user(who) end;
+  result := concat_ws(' ',
+    pg_temp.attempt(format('select from %I where %s', t.table_name, t.mine)),
+    pg_temp.attempt(format('insert into %I %s', t.table_name, t.new_row)),
+    pg_temp.attempt(format('update %I set %s where %s', t.table_name, t.change, t.mine)),
+    pg_temp.attempt(format('delete from %I where %s', t.table_name, t.mine))
+  );
+  perform tests.as_operator();
+  return result;
+end $$;
+grant execute on all functions in schema pg_temp to public;
+
+-- yes: a row; none: no row came back or was touched; no: refused by privilege or policy (42501);
+-- a number: another SQLSTATE. In this order: select insert update delete.
+create temp table expected (table_name text, actor text, answer text) on commit drop;
+insert into expected values
+  ('profiles', 'visitor', 'yes no no no'),
+  ('profiles', 'ana', 'yes no none no'),
+  ('profiles', 'gil', 'yes no yes no'),
+  ('profiles', 'olga', 'yes no none no'),
+  ('profiles', 'agent', 'yes no none no'),
+  ('profiles', 'admin', 'yes no none no'),
+  ('profiles', 'service', 'yes no no no'),
+
+  ('user_roles', 'visitor', 'no no no no'),
+  ('user_roles', 'ana', 'none no no no'),
+  ('user_roles', 'gil', 'yes no no no'),
+  ('user_roles', 'olga', 'none no no no'),
+  ('user_roles', 'agent', 'yes no no no'),
+  ('user_roles', 'admin', 'yes no no no'),
+  ('user_roles', 'service', 'yes no no no'),
+
+  ('categories', 'visitor', 'yes no no no'),
+  ('categories', 'ana', 'yes no no no'),
+  ('categories', 'gil', 'yes no no no'),
+  ('categories', 'olga', 'yes no no no'),
+  ('categories', 'agent', 'yes no no no'),
+  ('categories', 'admin', 'yes no no no'),
+  ('categories', 'service', 'yes no no no'),
+
+  ('countries', 'visitor', 'yes no no no'),
+  ('countries', 'ana', 'yes no no no'),
+  ('countries', 'gil', 'yes no no no'),
+  ('countries', 'olga', 'yes no no no'),
+  ('countries', 'agent', 'yes no no no'),
+  ('countries', 'admin', 'yes no no no'),
+  ('countries', 'service', 'yes no no no'),
+
+  ('properties', 'visitor', 'yes no no no'),
+  ('properties', 'ana', 'yes yes yes PT409'), -- somebody booked it
+  ('properties', 'gil', 'yes yes none none'),
+  ('properties', 'olga', 'yes yes none none'),
+  ('properties', 'agent', 'yes yes none none'),
+  ('properties', 'admin', 'yes yes yes PT409'),
+  ('properties', 'service', 'yes no no no'),
+
+  ('property_images', 'visitor', 'yes no no no'),
+  ('property_images', 'ana', 'yes yes yes yes'),
+  ('property_images', 'gil', 'yes no none none'),
+  ('property_images', 'olga', 'yes no none none'),
+  ('property_images', 'agent', 'yes no none none'),
+  ('property_images', 'admin', 'yes no none yes'),
+  ('property_images', 'service', 'yes no no no'),
+
+  ('property_blocks', 'visitor', 'no no no no'),
+  ('property_blocks', 'ana', 'yes yes yes yes'),
+  ('property_blocks', 'gil', 'none no none none'),
+  ('property_blocks', 'olga', 'none no none none'),
+  ('property_blocks', 'agent', 'none no none none'),
+  ('property_blocks', 'admin', 'none no none none'),
+  ('property_blocks', 'service', 'yes no no no'),
+
+  ('favorites', 'visitor', 'no no no no'),
+  ('favorites', 'ana', 'none no no none'),
+  ('favorites', 'gil', 'yes yes no yes'),
+  ('favorites', 'olga', 'none no no none'),
+  ('favorites', 'agent', 'none no no none'),
+  ('favorites', 'admin', 'none no no none'),
+  ('favorites', 'service', 'yes no no no'),
+
+  ('reservations', 'visitor', 'no no no no'),
+  ('reservations', 'ana', 'yes no no no'), -- the host
+  ('reservations', 'gil', 'yes no no no'),
+  ('reservations', 'olga', 'none no no no'),
+  ('reservations', 'agent', 'yes no no no'),
+  ('reservations', 'admin', 'yes no no no'),
+  ('reservations', 'service', 'yes no no no'),
+
+  ('payments', 'visitor', 'no no no no'),
+  ('payments', 'ana', 'none no no no'),
+  ('payments', 'gil', 'yes no no no'),
+  ('payments', 'olga', 'none no no no'),
+  ('payments', 'agent', 'yes no no no'),
+  ('payments', 'admin', 'yes no no no'),
+  ('payments', 'service', 'yes no no no'),
+
+  ('invoices', 'visitor', 'no no no no'),
+  ('invoices', 'ana', 'none no no no'),
+  ('invoices', 'gil', 'yes no no no'),
+  ('invoices', 'olga', 'none no no no'),
+  ('invoices', 'agent', 'yes no no no'),
+  ('invoices', 'admin', 'yes no no no'),
+  ('invoices', 'service', 'yes no no no');
+
+select is(pg_temp.answers(e.actor, t), e.answer, e.actor || ' and ' || e.table_name || ' (select insert update delete)')
+from expected e join tries t using (table_name);
+
+select bag_eq(
+  $$ select c.relname::text, a.actor from pg_class c
+     cross join unnest(array['visitor', 'ana', 'gil', 'olga', 'agent', 'admin', 'service']) as a (actor)
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f') $$,
+  $$ select table_name, actor from expected $$,
+  'every table of the API has an answer for every actor'
+);
+
+-- Columns that nobody may write, by name, and those that one may.
+select bag_eq(
+  $$ select a.grantee::text || ' ' || a.privilege_type || 's ' || a.table_name || '.' || a.column_name
+     from information_schema.column_privileges a
+     where a.table_schema = 'public' and a.privilege_type in ('INSERT', 'UPDATE')
+       and a.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC') $$,
+  $$ values
+    ('authenticated UPDATEs profiles.name'), ('authenticated UPDATEs profiles.avatar_path'),
+    ('authenticated INSERTs properties.host_id'), ('authenticated INSERTs properties.title'),
+    ('authenticated INSERTs properties.description'), ('authenticated INSERTs properties.category'),
+    ('authenticated INSERTs properties.country_code'), ('authenticated INSERTs properties.city'),
+    ('authenticated INSERTs properties.price_per_night'), ('authenticated INSERTs properties.currency'),
+    ('authenticated INSERTs properties.bedrooms'), ('authenticated INSERTs properties.bathrooms'),
+    ('authenticated INSERTs properties.guests'), ('authenticated INSERTs properties.status'),
+    ('authenticated UPDATEs properties.title'), ('authenticated UPDATEs properties.description'),
+    ('authenticated UPDATEs properties.category'), ('authenticated UPDATEs properties.country_code'),
+    ('authenticated UPDATEs properties.city'), ('authenticated UPDATEs properties.price_per_night'),
+    ('authenticated UPDATEs properties.currency'), ('authenticated UPDATEs properties.bedrooms'),
+    ('authenticated UPDATEs properties.bathrooms'), ('authenticated UPDATEs properties.guests'),
+    ('authenticated UPDATEs properties.status'),
+    ('authenticated INSERTs property_images.property_id'), ('authenticated INSERTs property_images.path'),
+    ('authenticated INSERTs property_images.alt_text'), ('authenticated INSERTs property_images.position'),
+    ('authenticated UPDATEs property_images.alt_text'), ('authenticated UPDATEs property_images.position'),
+    ('authenticated INSERTs property_blocks.property_id'), ('authenticated INSERTs property_blocks.check_in'),
+    ('authenticated INSERTs property_blocks.check_out'), ('authenticated INSERTs property_blocks.note'),
+    ('authenticated UPDATEs property_blocks.check_in'), ('authenticated UPDATEs property_blocks.check_out'),
+    ('authenticated UPDATEs property_blocks.note'),
+    ('authenticated INSERTs favorites.user_id'), ('authenticated INSERTs favorites.property_id') $$,
+  'no column can be written but these'
+);
+
+-- The private schema.
+select ok(not has_schema_privilege(r, 'private', 'usage'), r || ' may not enter private')
+from unnest(array['anon', 'authenticated']) r;
+
+select is_empty(
+  $$ select c.relname, r from pg_class c, unnest(array['anon', 'authenticated', 'service_role']) r
+     where c.relnamespace = 'private'::regnamespace and c.relkind in ('r', 'p', 'v', 'm')
+       and has_table_privilege(r, c.oid, 'select, insert, update, delete, truncate, references, trigger') $$,
+  'no API role has a privilege on any private table'
+);
+
+select is_empty(
+  $$ select c.relname from pg_class c
+     where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) and c.relkind in ('r', 'p')
+       and not c.relrowsecurity $$,
+  'row-level security is on for every table'
+);
+
+select bag_eq(
+  $$ select p.proname::text from pg_proc p
+     where p.pronamespace = 'private'::regnamespace and has_function_privilege('authenticated', p.oid, 'execute') $$,
+  $$ values ('has_role'), ('my_property_ids'), ('project_url'), ('public_file_url'), ('search_words'), ('search_vector') $$,
+  'these private functions, which policies, indexes and computed columns call, and no others are a user''s'
+);
+
+select bag_eq(
+  $$ select p.proname::text from pg_proc p
+     where p.pronamespace = 'public'::regnamespace and has_function_privilege('anon', p.oid, 'execute') $$,
+  $$ values ('avatar_url'), ('url'), ('quote_stay'), ('search_properties'), ('unavailable_ranges') $$,
+  'a visitor may call these functions and no others'
+);
+
+select is_empty(
+  $$ select p.oid::regprocedure from pg_proc p
+     where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+       and p.prosqlbody is null
+       and coalesce(array_to_string(p.proconfig, ','), '') not like '%search_path=""%' $$,
+  'every function has an empty search_path or a body that is resolved already'
+);
+
+select is_empty(
+  $$ select p.oid::regprocedure from pg_proc p
+     where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace) and obj_description(p.oid) is null
+ $$,
+  'every function says what it does'
+);
+
+select is_empty(
+  $$ select c.oid::regclass from pg_class c
+     where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) and c.relkind in ('r', 'p')
+       and obj_description(c.oid) is null $$,
+  'every table says what it holds'
+);
+
+-- A foreign key without an index makes a delete read the whole table.
+select is_empty(
+  $$ select k.conrelid::regclass, k.conname from pg_constraint k
+     where k.contype = 'f' and k.connamespace in ('public'::regnamespace, 'private'::regnamespace)
+       and not exists (
+         select from pg_index i where i.indrelid = k.conrelid and i.indkey[0] = k.conkey[1]
+       )
+       and k.confrelid not in ('public.categories'::regclass, 'public.countries'::regclass, 'private.job_kinds'::regclass) $$,
+  'every foreign key has its index (but to reference data, which is never deleted)'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,82 @@
+-- The queue: what is asked for is done once, what fails is tried again, what cannot be done is kept.
+begin;
+set local search_path = public, extensions;
+select no_plan();
+
+delete from net.http_request_queue;
+create temp table cast_of on commit drop as select tests.create_user('Ada', 'admin') as admin, tests.create_user('Gil') as gil;
+grant select on cast_of to public;
+delete from private.jobs;
+insert into private.job_kinds (kind, priority, max_attempts, max_running, lease, description) values
+  ('test_soon', 1, 3, 2, '1 minute', 'A person waits.'), ('test_later', 99, 3, 10, '1 minute', 'Whenever.');
+
+-- Queueing
+select isnt(private.enqueue('test_later', '{"n": 1}', 'one'), null, 'a job is queued');
+select is(private.enqueue('test_later', '{"n": 2}', 'one'), null, 'under one key once');
+select throws_ok($$ select private.enqueue('test_unheard_of') $$, 'P0001', null, 'a kind that nobody knows is refused');
+select private.enqueue('test_later'), private.enqueue('test_soon'), private.enqueue('test_soon'), private.enqueue('test_soon');
+select private.enqueue('test_soon', '{}', null, now() + interval '1 hour');
+select is((select count(*) from net.http_request_queue), 1::bigint, 'the worker is called once, however many jobs a transaction queues');
+select is((select url || ' ' || (headers ? 'apikey') from net.http_request_queue), private.project_url() || '/functions/v1/jobs true', 'at its address and with the key from the Vault');
+set local djanobnb.seeding = 'on';
+select is(private.enqueue('test_soon'), null, 'demo data queues nothing');
+reset djanobnb.seeding;
+
+-- Claiming
+select tests.as_service();
+create temp table claimed on commit drop as select * from private.claim_jobs(10);
+select is(array_agg(kind order by kind), array['test_later', 'test_later', 'test_soon', 'test_soon'], 'two of a kind at once that allows two, and what else is due') from claimed;
+select is_empty('select * from private.claim_jobs(10)', 'what is claimed is not claimed again');
+select is((private.pending_jobs()).due, 1::bigint, 'one waits for its turn');
+select is((private.finish_job(id, lease_token, '{"ok": true}')), true, 'done') from claimed where kind = 'test_soon' limit 1;
+select is(kind, 'test_soon', 'then the third one may run') from private.claim_jobs(10);
+select is(private.finish_job(id, gen_random_uuid()), null, 'a stranger to the lease reports nothing') from claimed where kind = 'test_later' limit 1;
+
+-- Failing
+select is(private.fail_job(id, lease_token, 'no luck')::text, 'queued', 'a failure is tried again') from claimed where payload = '{"n": 1}';
+select tests.as_operator();
+select ok(run_at between now() and now() + interval '5 seconds' and last_error = 'no luck' and lease_token is null, 'after some two seconds, and says why')
+from private.jobs where key = 'one';
+select ok(min(private.backoff(3)) >= interval '6 seconds' and max(private.backoff(3)) <= interval '10 seconds', 'later each time, a quarter more or less') from generate_series(1, 50);
+select ok(max(private.backoff(30)) <= interval '75 minutes', 'up to about an hour');
+update private.jobs set run_at = now(), attempts = 2 where key = 'one';
+select tests.as_service();
+create temp table last_try on commit drop as select * from private.claim_jobs(10);
+select ok(is_last_attempt, 'the third of three tries') from last_try;
+select is(private.fail_job(id, lease_token, 'still no luck')::text, 'failed', 'after which it is a dead letter') from last_try;
+select tests.as_operator();
+
+-- A worker that dies
+update private.jobs set leased_until = now() - interval '1 second' where state = 'running' and kind = 'test_later';
+select tests.as_service();
+select is(count(*), 1::bigint, 'a job whose worker is silent goes to another one') from private.claim_jobs(10) where kind = 'test_later' and attempt = 2;
+select is(private.finish_job(id, lease_token), null, 'and the first one can no longer report') from claimed where kind = 'test_later' and payload = '{}';
+
+-- Dead letters
+select tests.as_user(gil) from cast_of;
+select tests.refuses('select * from failed_jobs()', 403, 'forbidden', 'dead letters are not for users');
+select tests.refuses('select job_stats()', 403, 'forbidden', 'nor are the statistics');
+select tests.refuses('select retry_job(gen_random_uuid())', 403, 'forbidden', 'nor another try');
+select tests.as_user(admin) from cast_of;
+select results_eq('select kind, attempts, last_error from failed_jobs()', $$ values ('test_later', 3, 'still no luck') $$, 'an admin sees why it failed');
+select is((job_stats()).failed, 1::bigint, 'and counts');
+select lives_ok('select retry_job((select id from failed_jobs()))', 'and tries again');
+select is_empty('select * from failed_jobs()', 'then it is none');
+select tests.refuses('select retry_job(gen_random_uuid())', 404, 'not_found', 'a job that is not there');
+
+-- Tidying
+select tests.as_operator();
+update private.jobs set finished_at = now() - interval '15 days' where state = 'done';
+select private.prune_jobs();
+select is_empty($$ select from private.jobs where state = 'done' $$, 'what was done two weeks ago is forgotten');
+select is((select count(*) from private.jobs where key = 'one'), 1::bigint, 'the rest is not');
+
+-- Mails
+select isnt(private.send_mail('admin_alert', 'gil@tests.test', 'Gil', '{}', 'hello'), null, 'a mail goes to the outbox');
+select is(private.send_mail('admin_alert', 'gil@tests.test', 'Gil', '{}', 'hello'), null, 'under one key once');
+select private.record_mail(id, 'refused', '550 no such user') from private.mails where key = 'hello';
+select isnt(private.send_mail('admin_alert', 'GIL@tests.test', 'Gil', '{}', 'hello again'), null, 'another one to the same address');
+select ok(is_suppressed, 'is not sent: the server refused the address for good') from private.mails m, private.mail_to_send(m.id) where m.key = 'hello again';
+
+select * from finish();
+rollback;
