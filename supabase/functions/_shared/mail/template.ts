@@ -1,0 +1,20 @@
+import type { ReactNode } from "react";
+import type { z } from "zod";
+
+/** The frontend's address of a path. */
+export type Link = (path: string) => string;
+
+/** A mail: what it needs to know, and what it says. */
+export type Template<Props = unknown> = {
+  schema: z.ZodType<Props>;
+  subject(props: Props): string;
+  /** What a list of mails shows beside the subject. */
+  preview(props: Props): string;
+  content(props: Props, link: Link): ReactNode;
+  /** Why the reader gets this mail: its last line. */
+  reason: string;
+};
+
+export function template<Props>(definition: Template<Props>): Template<Props> {
+  return definition;
+}

@@ -1,0 +1,38 @@
+import { z } from "zod";
+import { formatInstant } from "../../format.ts";
+import { Action, Facts, Paragraph, Quote, Title } from "../layout.tsx";
+import { id, instant, severity, text } from "../props.ts";
+import { template } from "../template.ts";
+
+export const schema = z.object({
+  recipient_name: text,
+  inquiry_id: id,
+  subject: text,
+  severity,
+  author_name: text,
+  due_at: instant,
+  message: z.string(),
+});
+
+export default template({
+  schema,
+  subject: (inquiry) => `Assigned to you (${inquiry.severity}): ${inquiry.subject}`,
+  preview: (inquiry) => `Due ${formatInstant(inquiry.due_at)}`,
+  reason: "You get this mail because this inquiry is assigned to you.",
+  content: (inquiry, link) => (
+    <>
+      <Title>{inquiry.subject}</Title>
+      <Paragraph>Hello {inquiry.recipient_name},</Paragraph>
+      <Paragraph>This inquiry is assigned to you.</Paragraph>
+      <Facts
+        facts={[
+          ["From", inquiry.author_name],
+          ["Severity", inquiry.severity],
+          ["Due", formatInstant(inquiry.due_at)],
+        ]}
+      />
+      <Quote text={inquiry.message} />
+      <Action href={link(`/desk/inquiries/${inquiry.inquiry_id}`)}>Open the inquiry</Action>
+    </>
+  ),
+});
