@@ -1,0 +1,24 @@
+import { defineConfig } from "vitest/config";
+
+/** Three sets of tests; `npm test` starts the stack that the last two ask. */
+export default defineConfig({
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: "functions", include: ["tests/functions/**/*.test.{ts,tsx}"] },
+      },
+      {
+        extends: true,
+        // One stack for all of them: files one after another, so that a fault of one disturbs no other.
+        test: {
+          name: "api",
+          include: ["tests/{api,platform}/**/*.test.ts"],
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
