@@ -19,7 +19,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { getAuthSchemaSql, SUPABASE_AUTH_HELPERS_SQL } from "@supabase/lite";
 import postgres from "postgres";
-import { commandOf, startProcess } from "./processes.ts";
+import { startProcess } from "./processes.ts";
 import { type Part, type Settings, StartError } from "./settings.ts";
 
 /** A start after a power cut may find the data torn, in return for tests that do not wait. */
@@ -74,11 +74,14 @@ export async function startPostgres(settings: Settings): Promise<Database> {
   }
 }
 
-/** A note of a server that was killed, whose number another process has by now, is no obstacle. */
+/**
+ * Lets a note that a killed server left be no obstacle, whoever has its number by now. PostgreSQL
+ * takes its parent's number for an old one, and goes on to see whether its memory is still in use.
+ */
 function forgetFormerServer(note: string): void {
   if (!existsSync(note)) return;
-  const command = commandOf(Number.parseInt(readFileSync(note, "utf8"), 10));
-  if (command && !command.includes(dirname(note))) rmSync(note);
+  const [, ...rest] = readFileSync(note, "utf8").split("\n");
+  writeFileSync(note, [process.pid, ...rest].join("\n"));
 }
 
 /**

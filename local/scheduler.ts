@@ -186,6 +186,9 @@ async function activeJobs(sql: postgres.Sql): Promise<Job[]> {
 /** Work that nobody waits for: what goes wrong is told, and the next time it is tried again. */
 function guarded<A extends unknown[]>(work: (...args: A) => Promise<unknown>) {
   return async (...args: A): Promise<void> => {
-    await work(...args).catch((error: Error) => console.error(`scheduler: ${error.message}`));
+    await work(...args).catch((error: Error & { code?: string }) => {
+      // The connection is closed when the platform stops.
+      if (error.code !== "CONNECTION_ENDED") console.error(`scheduler: ${error.message}`);
+    });
   };
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 
@@ -129,6 +129,12 @@ function readEnv(root: string, readDotEnv: boolean): Record<string, string> {
 /** The keys of a data folder, readable by its owner alone. */
 function loadKeys(dataDir: string): Keys {
   const path = join(dataDir, "keys.json");
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  if (statSync(dataDir).uid !== process.getuid?.()) {
+    throw new StartError(
+      `${dataDir} belongs to another user: start as that user, or with --data and another folder.`,
+    );
+  }
   if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as Keys;
   const keys = Object.fromEntries(
     Object.entries(keyKinds).map(([name, [prefix, bytes]]) => [
@@ -136,7 +142,6 @@ function loadKeys(dataDir: string): Keys {
       prefix + randomBytes(bytes).toString("hex"),
     ]),
   ) as Keys;
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   writeWhole(path, `${JSON.stringify(keys, null, 2)}\n`);
   return keys;
 }

@@ -47,7 +47,7 @@ export async function runAdvisors(settings: Settings): Promise<string> {
 /** Runs a command of the official CLI against the database, as against a hosted project's. */
 async function runCli({ root, databaseUrl }: Settings, args: string[]): Promise<string> {
   const cli = join(root, "node_modules", "supabase", "dist", "supabase.js");
-  const target = ["--workdir", root, `--remote=${databaseUrl}`, "--agent", "no"];
+  const target = ["--workdir", root, `--remote=${databaseUrl}?sslmode=disable`, "--agent", "no"];
   const env = { ...process.env, DO_NOT_TRACK: "1", SUPABASE_TELEMETRY_DISABLED: "1" };
   const run = promisify(execFile)(process.execPath, [cli, ...args, ...target], {
     env,
@@ -56,7 +56,10 @@ async function runCli({ root, databaseUrl }: Settings, args: string[]): Promise<
   return await run.then(
     ({ stdout }) => stdout,
     (error: { stdout: string; stderr: string }) => {
-      throw new StartError(`supabase ${args.join(" ")} failed:\n${error.stdout}${error.stderr}`);
+      const said = `${error.stdout}${error.stderr}`.trim();
+      throw new StartError(
+        `${said}\n\n\`supabase ${args.join(" ")}\` failed: mend what it names above and try again.`,
+      );
     },
   );
 }
