@@ -74,35 +74,47 @@ comment on table private.job_wakes is
 create index job_wakes_by_time on private.job_wakes (at);
 alter table private.job_wakes enable row level security;
 
-create function private.wake_jobs()
-returns void
+create function private.call_function(name text)
+returns bigint
 language plpgsql
-security definer -- reads the Vault and calls pg_net for business functions
+security definer -- reads the Vault and calls pg_net for business functions and schedules
 set search_path = ''
 as $$
 declare
   secrets jsonb;
 begin
-  select jsonb_object_agg(name, decrypted_secret) into secrets
-  from vault.decrypted_secrets
-  where name in ('project_url', 'secret_key');
+  select jsonb_object_agg(s.name, s.decrypted_secret) into secrets
+  from vault.decrypted_secrets s
+  where s.name in ('project_url', 'secret_key');
 
   if secrets is null or not secrets ?& array['project_url', 'secret_key'] then
-    raise log 'Jobs wait: the Vault secrets project_url and secret_key are not set.';
-    return;
+    raise log 'Function % is not called: the Vault secrets project_url and secret_key are not set.', name;
+    return null;
   end if;
 
-  insert into private.job_wakes (request_id)
-  select net.http_post(
-    url := (secrets ->> 'project_url') || '/functions/v1/jobs',
+  return net.http_post(
+    url := rtrim(secrets ->> 'project_url', '/') || '/functions/v1/' || name,
     headers := jsonb_build_object('content-type', 'application/json', 'apikey', secrets ->> 'secret_key'),
     body := '{}'::jsonb,
     timeout_milliseconds := 60000
   );
 end;
 $$;
-comment on function private.wake_jobs is
-  'Calls the function `jobs` once this transaction has committed. Does nothing until the Vault is filled.';
+comment on function private.call_function is
+  'Calls an edge function with the secret key once this transaction has committed. '
+  'Returns pg_net''s request id, or null as long as the Vault is not filled.';
+
+create function private.wake_jobs()
+returns void
+language sql
+security definer -- the worker may ask for another call
+set search_path = ''
+as $$
+  insert into private.job_wakes (request_id)
+  select request_id from private.call_function('jobs') as request_id
+  where request_id is not null
+$$;
+comment on function private.wake_jobs is 'Calls the function `jobs` once this transaction has committed.';
 grant execute on function private.wake_jobs to service_role;
 
 create function private.wake_jobs_if_due()
@@ -327,7 +339,7 @@ comment on function private.prune_jobs is 'Forgets what was done more than 14 da
 
 -- Mails -----------------------------------------------------------------------------------------
 
-create type private.mail_state as enum ('queued', 'sent', 'refused', 'suppressed');
+create type private.mail_state as enum ('queued', 'sent', 'refused', 'failed', 'suppressed');
 
 create table private.mails (
   id uuid primary key default gen_random_uuid(),
@@ -351,6 +363,8 @@ comment on column private.mails.template is 'A template of functions/_shared/mai
 comment on column private.mails.to_address is 'One address, or null for the admins (ADMIN_EMAIL, else their own addresses).';
 comment on column private.mails.props is 'What the template prints, as it was when the mail was queued.';
 comment on column private.mails.attachments is 'Files from Storage: [{ bucket, path, filename }].';
+comment on column private.mails.state is
+  'refused: the address, by its server and for good; failed: the mail itself cannot be sent; suppressed: not tried.';
 comment on column private.mails.response is 'The mail server''s last answer.';
 create index mails_by_address on private.mails (lower(to_address));
 alter table private.mails enable row level security;

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { renderMail } from "../../_shared/mail/render.ts";
+import { MailError, renderMail } from "../../_shared/mail/render.ts";
+import { messageIdOf, type SendResult } from "../../_shared/mail/send.ts";
 import { kind, PermanentError, type Tools } from "../tools.ts";
 
 type Mail = {
@@ -9,7 +10,7 @@ type Mail = {
   to_name: string | null;
   props: unknown;
   attachments: { bucket: string; path: string; filename: string }[];
-  state: "queued" | "sent" | "refused" | "suppressed";
+  state: "queued" | "sent" | "refused" | "failed" | "suppressed";
   is_suppressed: boolean;
 };
 
@@ -17,8 +18,7 @@ type Mail = {
 export const sendMail = kind({
   payload: z.object({ mail_id: z.uuid() }),
   async run({ mail_id }, tools) {
-    const { database, mailer, settings } = tools;
-    const [mail] = await database<Mail[]>`select * from private.mail_to_send(${mail_id})`;
+    const [mail] = await tools.database<Mail[]>`select * from private.mail_to_send(${mail_id})`;
     if (!mail) throw new PermanentError("There is no such mail in the outbox.");
     if (mail.state === "sent") return undefined;
     if (mail.is_suppressed) {
@@ -26,24 +26,34 @@ export const sendMail = kind({
       return { state: "suppressed" };
     }
 
-    const content = await renderMail(mail.template, mail.props, { siteUrl: settings.SITE_URL });
-    const attachments = await Promise.all(mail.attachments.map((file) => download(tools, file)));
-    const outcomes = await Promise.all(
-      (await recipients(tools, mail)).map((to) =>
-        mailer.send({ ...content, to, attachments, messageId: messageId(mail.id, settings) }),
-      ),
-    );
-
-    const refused = outcomes.find((outcome) => !outcome.ok);
-    if (!refused || refused.ok) {
-      await record(tools, mail_id, "sent", outcomes.map(({ response }) => response).join("\n"));
+    const results = await deliver(tools, mail);
+    const failure = results.find((result) => !result.ok);
+    if (!failure || failure.ok) {
+      await record(tools, mail_id, "sent", results.map(({ response }) => response).join("\n"));
       return { state: "sent" };
     }
-    if (!refused.permanent) throw new Error(refused.response);
-    await record(tools, mail_id, "refused", refused.response);
-    throw new PermanentError(refused.response);
+    if (!failure.permanent) throw new Error(failure.response);
+    await record(tools, mail_id, failure.recipientRefused ? "refused" : "failed", failure.response);
+    throw new PermanentError(failure.response);
   },
 });
+
+/** Renders the mail and sends it to whom it is for. */
+async function deliver(tools: Tools, mail: Mail): Promise<SendResult[]> {
+  const { mailer, settings } = tools;
+  const content = await renderMail(mail.template, mail.props, { siteUrl: settings.SITE_URL }).catch(
+    (error) => {
+      throw error instanceof MailError ? new PermanentError(error.message) : error;
+    },
+  );
+  const attachments = await Promise.all(mail.attachments.map((file) => download(tools, file)));
+  const messageId = messageIdOf(mail.id, settings.MAIL_FROM);
+  return await Promise.all(
+    (await recipients(tools, mail)).map((to) =>
+      mailer.send({ ...content, to, attachments, messageId }),
+    ),
+  );
+}
 
 async function recipients({ database, settings }: Tools, mail: Mail) {
   if (mail.to_address) return [{ address: mail.to_address, name: mail.to_name ?? "" }];
@@ -64,11 +74,6 @@ async function download({ storage }: Tools, file: Mail["attachments"][number]) {
     content: new Uint8Array(await data.arrayBuffer()),
     contentType: data.type,
   };
-}
-
-function messageId(mailId: string, { MAIL_FROM }: Tools["settings"]): string {
-  const domain = /@([^\s>]+)/.exec(MAIL_FROM)?.[1] ?? "localhost";
-  return `<${mailId}@${domain}>`;
 }
 
 async function record({ database }: Tools, mailId: string, state: Mail["state"], response: string) {
