@@ -1,13 +1,5 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from "node:child_process";
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { type Settings, StartError, writeWhole } from "./settings.ts";
@@ -17,10 +9,12 @@ export type Running = { pid: number; command: string; port: number; ready: boole
 
 /** The stack that runs in this data folder. What a killed one left behind does not count. */
 export function findRunning(dataDir: string): Running | undefined {
-  const note = join(dataDir, "stack.json");
-  if (!existsSync(note)) return undefined;
-  const running = JSON.parse(readFileSync(note, "utf8")) as Running;
-  return commandOf(running.pid) === running.command ? running : undefined;
+  try {
+    const running: Running = JSON.parse(fs.readFileSync(join(dataDir, "stack.json"), "utf8"));
+    return commandOf(running.pid) === running.command ? running : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Takes the data folder for this process: of two that start at once, one is refused. */
@@ -28,25 +22,19 @@ export function claimFolder({ dataDir, ports }: Settings): { ready(): void; rele
   const note = join(dataDir, "stack.json");
   const { pid } = process;
   const running: Running = { pid, command: commandOf(pid) ?? "", port: ports.api, ready: false };
-  const draft = `${note}.${pid}`;
-  const other = findRunning(dataDir);
+  if (!findRunning(dataDir)) fs.rmSync(note, { force: true });
   try {
-    if (!other) rmSync(note, { force: true });
-    writeFileSync(draft, JSON.stringify(running));
-    linkSync(draft, note);
+    fs.writeFileSync(note, JSON.stringify(running), { flag: "wx" });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    const from = `from port ${other?.port} on, as process ${other?.pid}`;
     throw new StartError(
-      `Djanobnb runs already with the data in ${dataDir}, ${from}: ` +
-        "`npm stop` ends it, and with --data and --port a second one runs beside it.",
+      `Djanobnb runs already with the data in ${dataDir}: \`npm stop\` ends it, and with --data ` +
+        "and --port another one runs beside it.",
     );
-  } finally {
-    rmSync(draft, { force: true });
   }
   return {
     ready: () => writeWhole(note, JSON.stringify({ ...running, ready: true })),
-    release: () => rmSync(note, { force: true }),
+    release: () => fs.rmSync(note, { force: true }),
   };
 }
 
@@ -63,22 +51,22 @@ export function startProcess(
   const child = spawn(command, args, options);
   if (child.pid === undefined) return child;
   const note = join(dataDir, "processes", String(child.pid));
-  mkdirSync(join(dataDir, "processes"), { recursive: true });
-  writeFileSync(note, [command, ...args].join(" "));
-  child.once("exit", () => rmSync(note, { force: true }));
+  fs.mkdirSync(join(dataDir, "processes"), { recursive: true });
+  fs.writeFileSync(note, [command, ...args].join(" "));
+  child.once("exit", () => fs.rmSync(note, { force: true }));
   return child;
 }
 
 /** Ends the processes that a killed run left behind, and waits until they are gone. */
 export async function endLeftovers({ dataDir }: Pick<Settings, "dataDir">): Promise<void> {
   const folder = join(dataDir, "processes");
-  mkdirSync(folder, { recursive: true });
-  for (const pid of readdirSync(folder)) {
+  fs.mkdirSync(folder, { recursive: true });
+  for (const pid of fs.readdirSync(folder)) {
     const command = commandOf(Number(pid));
     // Another command: the number is somebody else's by now. Its end: what `setpriv` started.
-    if (command && readFileSync(join(folder, pid), "utf8").endsWith(command))
+    if (command && fs.readFileSync(join(folder, pid), "utf8").endsWith(command))
       await end(Number(pid));
-    rmSync(join(folder, pid));
+    fs.rmSync(join(folder, pid));
   }
 }
 

@@ -103,8 +103,10 @@ async function runJob(settings: Settings, job: Job) {
 
 /** What pg_cron notes of a run: how many rows a query had, or else the command's own tag. */
 function summary(result: postgres.RowList<postgres.Row[]>): string {
-  if (result.command === "SELECT") return `${result.count} row${result.count === 1 ? "" : "s"}`;
-  return [result.command, result.count].filter((word) => word !== null).join(" ");
+  // Several statements give a list of results, of which the last one counts.
+  const { command, count } = (Array.isArray(result[0]) ? result.at(-1) : result) as typeof result;
+  if (command === "SELECT") return `${count} row${count === 1 ? "" : "s"}`;
+  return [command, count].filter((word) => word !== null).join(" ");
 }
 
 /** Makes the calls that were queued with pg_net when their transactions have committed. */

@@ -42,11 +42,6 @@ create function vault.update_secret(
 $$;
 
 revoke execute on all functions in schema vault from public;
-grant usage on schema vault to postgres with grant option;
-grant select, delete, truncate, references on vault.secrets, vault.decrypted_secrets
-  to postgres with grant option;
-grant execute on all functions in schema vault to postgres with grant option;
-grant usage on schema vault to service_role;
-grant select, delete on vault.secrets, vault.decrypted_secrets to service_role;
-grant execute on all functions in schema vault to service_role;
-select pg_extension_config_dump('vault.secrets', '');
+grant usage on schema vault to postgres, service_role;
+grant select, delete on vault.secrets, vault.decrypted_secrets to postgres, service_role;
+grant execute on all functions in schema vault to postgres, service_role;
