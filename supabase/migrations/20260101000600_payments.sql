@@ -56,6 +56,7 @@ create table private.checkouts (
   expires_at timestamptz not null,
   url text,
   payment_intent_id text,
+  billing_address text,
   purpose private.payment_purpose,
   refund_wanted integer not null default 0,
   is_disputed boolean not null default false,
@@ -64,6 +65,7 @@ create table private.checkouts (
 );
 comment on table private.checkouts is 'What only we and Stripe know of a payment.';
 comment on column private.checkouts.expires_at is 'When the session closes: at least 30 minutes after it is made (Stripe''s rule), not after the hold.';
+comment on column private.checkouts.billing_address is 'Where the guest lives, as they told Stripe, in lines: it goes on the invoice.';
 comment on column private.checkouts.purpose is 'What the money turned out to be for; null until it came.';
 comment on column private.checkouts.refund_wanted is 'What we owe back, in minor units.';
 alter table private.checkouts enable row level security;
@@ -351,6 +353,21 @@ as $$
 $$;
 comment on function private.announce_booking is 'Tells the host of a paid booking. The guest is told when the invoice is there.';
 
+create function private.billing_address(address jsonb)
+returns text
+language sql stable
+set search_path = ''
+as $$
+  select nullif(concat_ws(
+    E'\n',
+    nullif(address ->> 'line1', ''),
+    nullif(address ->> 'line2', ''),
+    nullif(concat_ws(' ', nullif(address ->> 'postal_code', ''), nullif(address ->> 'city', ''), nullif(address ->> 'state', '')), ''),
+    coalesce((select c.name from public.countries c where c.code = address ->> 'country'), address ->> 'country')
+  ), '')
+$$;
+comment on function private.billing_address is 'Stripe''s address object in lines, or null.';
+
 create function private.confirm_payment(payment_id uuid, session jsonb, paid_at timestamptz)
 returns text
 language plpgsql
@@ -404,7 +421,9 @@ begin
 
   update public.payments p set paid_at = confirm_payment.paid_at, status = 'paid' where p.id = payment.id;
   update private.checkouts c
-  set purpose = money_is_for, payment_intent_id = session ->> 'payment_intent'
+  set purpose = money_is_for,
+      payment_intent_id = session ->> 'payment_intent',
+      billing_address = private.billing_address(session -> 'customer_details' -> 'address')
   where c.payment_id = payment.id;
   perform private.audit('payment.paid', 'payments', payment.id, jsonb_build_object('purpose', money_is_for));
 
@@ -779,7 +798,7 @@ comment on column public.invoices.subtotal is 'Without tax, in minor units.';
 comment on column public.invoices.tax is 'The tax in the total, in minor units.';
 comment on column public.invoices.total is 'What was paid or given back, in minor units.';
 comment on column public.invoices.seller is '{ name, address, tax_id, tax_rate_percent } as it was.';
-comment on column public.invoices.buyer is '{ name, email } as it was.';
+comment on column public.invoices.buyer is '{ name, address, email } as it was.';
 comment on column public.invoices.lines is '[{ description, quantity, unit_amount, tax_rate_percent, net, tax, amount }], amounts in minor units with tax included.';
 comment on column public.invoices.pdf_path is 'A file in the private bucket invoices: <user id>/<number>.pdf.';
 create index invoices_of_user on public.invoices (user_id, issued_at desc);
@@ -885,15 +904,19 @@ as $$
     (fee ->> 'net')::integer + (stay ->> 'net')::integer,
     (fee ->> 'tax')::integer + (stay ->> 'tax')::integer,
     payment.amount, seller,
-    jsonb_build_object('name', g.name, 'email', u.email),
+    jsonb_build_object('name', g.name, 'address', c.billing_address, 'email', u.email),
     jsonb_build_array(stay, fee)
   from public.reservations r
   join public.properties p on p.id = r.property_id
   join public.countries n on n.code = p.country_code
   join public.profiles g on g.id = payment.user_id
+  join private.checkouts c on c.payment_id = payment.id
   left join auth.users u on u.id = g.id
   cross join lateral private.invoice_line(
-    format('%s, %s, %s: %s to %s', p.title, p.city, n.name, r.check_in, r.check_out),
+    format(
+      '%s, %s, %s: %s to %s', p.title, p.city, n.name,
+      to_char(r.check_in, 'FMDD FMMonth YYYY'), to_char(r.check_out, 'FMDD FMMonth YYYY')
+    ),
     r.nights, r.price_per_night, (seller ->> 'tax_rate_percent')::numeric
   ) as stay
   cross join lateral private.invoice_line('Service fee', 1, r.service_fee, (seller ->> 'tax_rate_percent')::numeric) as fee

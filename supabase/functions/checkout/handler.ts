@@ -136,6 +136,8 @@ export function sessionFor(
       : due.email
         ? { customer_email: due.email }
         : {}),
+    // The buyer's address belongs on the invoice (VAT Directive 2006/112/EC, article 226).
+    billing_address_collection: "required",
     client_reference_id: reservationId,
     metadata,
     payment_intent_data: { metadata },

@@ -20,7 +20,11 @@ export const invoiceDocument = z
       address: z.string(),
       tax_id: z.string().nullish(),
     }),
-    buyer: z.object({ name: z.string().min(1), email: z.string().nullish() }),
+    buyer: z.object({
+      name: z.string().min(1),
+      address: z.string().nullish(),
+      email: z.string().nullish(),
+    }),
     lines: z
       .array(
         z.object({

@@ -130,6 +130,7 @@ class Paper {
       ]),
       this.#column(MARGIN + width + gap, top, width, "Billed to", [
         [buyer.name, STRONG],
+        [buyer.address ?? "", BODY],
         [buyer.email ?? "", BODY],
       ]),
       this.#column(RIGHT - width, top, width, "Details", []),

@@ -42,7 +42,8 @@ export async function renderInvoice(document: InvoiceDocument): Promise<Uint8Arr
 /** All that people wrote; it decides which fonts are opened. */
 function textsOf({ seller, buyer, lines }: Invoice): string[] {
   const descriptions = lines.map(({ description }) => description);
-  return [seller.name, seller.address, seller.tax_id ?? "", buyer.name, buyer.email ?? ""].concat(
+  const { name, address, email } = buyer;
+  return [seller.name, seller.address, seller.tax_id ?? "", name, address ?? "", email ?? ""].concat(
     descriptions,
   );
 }
