@@ -43,9 +43,14 @@ export async function renderInvoice(document: InvoiceDocument): Promise<Uint8Arr
 function textsOf({ seller, buyer, lines }: Invoice): string[] {
   const descriptions = lines.map(({ description }) => description);
   const { name, address, email } = buyer;
-  return [seller.name, seller.address, seller.tax_id ?? "", name, address ?? "", email ?? ""].concat(
-    descriptions,
-  );
+  return [
+    seller.name,
+    seller.address,
+    seller.tax_id ?? "",
+    name,
+    address ?? "",
+    email ?? "",
+  ].concat(descriptions);
 }
 
 /** Writes the operators that draw a layout. */
