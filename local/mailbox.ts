@@ -3,19 +3,24 @@ import type { Part, Settings } from "./settings.ts";
 
 /** The mailbox: takes every mail that is sent by SMTP, and shows it on a page. */
 export async function startMailbox({ dataDir, ports }: Settings): Promise<Part> {
-  // Half a second to load, which a command that starts nothing need not wait for.
+  // Half a second to load, for which a command that starts nothing need not wait.
   const { MailDev } = await import("maildev");
   const address = "127.0.0.1";
   const maildev = new MailDev({
     smtp: ports.smtp,
     ip: address,
-    // Mails to the mailbox go over plain SMTP: its certificate would be one that nobody trusts.
+    // Its certificate would be one that nobody trusts.
     hideExtensions: ["STARTTLS"],
     web: ports.mailbox,
     webIp: address,
     mailDirectory: join(dataDir, "mails"),
     silent: true,
   });
-  await maildev.start();
+  const { api } = await maildev.start();
+  // MailDev has moved its REST API below /api; programs know it as /email.
+  api?.server.server.prependListener("request", (request) => {
+    const asksForPage = request.headers.accept?.includes("text/html");
+    if (/^\/email\b/.test(request.url ?? "") && !asksForPage) request.url = `/api${request.url}`;
+  });
   return { stop: () => maildev.stop() };
 }
