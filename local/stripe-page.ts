@@ -1,0 +1,95 @@
+import { html, raw } from "hono/html";
+import type { Row } from "./stripe-params.ts";
+
+/** Nothing is loaded or run but this page's own style, whatever the names on it contain. */
+export const pageHeaders = {
+  "content-security-policy":
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+  "cache-control": "no-store",
+};
+
+const style = raw(`<style>
+  :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; --main: #5145cd;
+    --soft: light-dark(#5a6072, #a9aebe); --line: light-dark(#d5d8e0, #3b3f4b); }
+  * { box-sizing: border-box; margin: 0; }
+  body { background: light-dark(#f5f6f9, #14161b); overflow-wrap: anywhere; }
+  body > p { padding: .5rem 1rem; text-align: center; background: light-dark(#fff0c2, #46390d); }
+  main { display: grid; gap: 2rem 5rem; max-width: 64rem; margin: auto; padding: 2rem 1rem; }
+  @media (min-width: 48rem) { main { grid-template-columns: 1fr 1fr; padding: 5rem 2rem; } }
+  h1 { margin: .25rem 0 1.5rem; font-size: 2.5rem; line-height: 1.2; }
+  h2 { margin-bottom: 1rem; font-size: 1.25rem; }
+  small { display: block; color: var(--soft); font-size: .875rem; }
+  a { color: light-dark(#4338b8, #b3acff); }
+  ul { padding: 0; list-style: none; }
+  li > :last-child { white-space: nowrap; }
+  li { display: flex; justify-content: space-between; gap: 1rem; padding: 1rem 0;
+    border-top: 1px solid var(--line); }
+  .card { align-self: start; padding: 1.5rem; border: 1px solid var(--line); border-radius: 12px;
+    background: light-dark(#fff, #1d2027); }
+  .card > div { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1rem; }
+  label { display: block; margin-bottom: 1rem; color: var(--soft); font-size: .875rem; }
+  input, button { width: 100%; padding: .75rem; border: 1px solid var(--line); border-radius: 8px;
+    background: none; color: light-dark(#191b22, #f1f2f5); font: inherit; font-size: 1rem; }
+  button { margin-top: .5rem; font-weight: 600; cursor: pointer; }
+  button[value=pay] { border-color: var(--main); background: var(--main); color: #fff; }
+  :focus-visible { outline: 3px solid #8d84f7; outline-offset: 2px; }
+  [role=alert] { margin-bottom: 1rem; color: light-dark(#a8192e, #ffa3ae); }
+</style>`);
+
+/** An amount in a currency's minor unit, as people write it. */
+function money(amount: number, currency: string) {
+  const format = new Intl.NumberFormat("en-US", { style: "currency", currency });
+  return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits!);
+}
+
+/** Card fields that look the part: they have no names, so nothing of them is sent. */
+const form = (total: string, declined: boolean) => html`<form class="card" method="post">
+  <h2>Pay by card</h2>
+  ${declined && html`<p role="alert">The card was declined. Try again, or use another card.</p>`}
+  <label>Card number <input value="4242 4242 4242 4242" readonly></label>
+  <div>
+    <label>Expires <input value="12 / 34" readonly></label>
+    <label>CVC <input value="123" readonly></label>
+  </div>
+  <button name="action" value="pay">Pay ${total}</button>
+  <button name="action" value="decline">Decline the card</button>
+</form>`;
+
+/** What there is to say when there is nothing to pay any more. */
+function notice({ status, payment_status, success_url, cancel_url, id }: Row) {
+  const expired = status === "expired";
+  const paid = payment_status === "paid" ? "This is paid" : "This payment is being processed";
+  const link = expired ? cancel_url : success_url.replaceAll("{CHECKOUT_SESSION_ID}", id);
+  return html`<div class="card">
+  <h2>${expired ? "This checkout has expired" : paid}</h2>
+  ${expired && html`<p>Nothing was charged.</p>`} ${link && html`<a href="${link}">Go on</a>`}
+</div>`;
+}
+
+const item = ({ description, quantity, amount_total, currency, price }: Row) => html`<li>
+  <div>${description} <small>${price.product_data.description}</small>
+    ${quantity > 1 && html`<small>Quantity ${quantity}</small>`}</div>
+  <div>${money(amount_total, currency)}</div>
+</li>`;
+
+/** The page that a session's `url` opens: what is bought, and the two ways that paying can go. */
+export function checkoutPage(session: Row, items: Row[], declined: boolean) {
+  const total = money(session.amount_total, session.currency);
+  return html`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Pay ${total}</title>
+${style}
+<body>
+<p>A stand-in for Stripe, on your own machine. No money moves.</p>
+<main>
+  <section>
+    ${session.cancel_url && html`<a href="${session.cancel_url}">← Back</a>`}
+    <h1>${total}</h1>
+    <ul>${items.map(item)}</ul>
+  </section>
+  ${session.status === "open" ? form(total, declined) : notice(session)}
+</main>
+</html>`;
+}
