@@ -1,0 +1,57 @@
+import type { AnyAST, IntrospectResult } from "@supabase/lite";
+import type { KyselyPlugin, PluginTransformQueryArgs, PluginTransformResultArgs } from "kysely";
+
+type SelectEntry = NonNullable<AnyAST["select"]>[number];
+
+/** Mends what lite makes of a request where PostgREST understands it otherwise. */
+export function mend(ast: AnyAST, catalog: IntrospectResult): void {
+  const qualify = qualifierFor(ast, catalog);
+  if ("order" in ast) {
+    for (const by of ast.order ?? []) if (!by.embed) by.column = qualify(by.column);
+  }
+  // Without embeds and aliases a change answers by `returning`, which knows no computed columns.
+  const returning = ast.type !== "query" && ast.select?.every((entry) => typeof entry === "string");
+  const mended = (entry: SelectEntry) => {
+    if (typeof entry === "string") return returning ? qualify(entry) : entry;
+    for (const column of Object.values(entry)) {
+      if ("column" in column && column.column) column.column = qualify(column.column);
+    }
+    return entry;
+  };
+  if (ast.select) ast.select = ast.select.map(mended);
+  // Of several rows each has the columns of all, null where it says nothing, as in PostgREST.
+  const { columns = [], missing } = ast.$meta ?? {};
+  if ("values" in ast && Array.isArray(ast.values) && missing !== "default") {
+    for (const row of ast.values) for (const name of columns) row[name] ??= null;
+  }
+}
+
+/** Postgres takes `table.name` for the function `name(table)`, and so for a computed column. */
+function qualifierFor({ from }: AnyAST, { functions = [] }: IntrospectResult) {
+  const computed = functions.filter(
+    ({ schema, arg_types: [type, ...more] }) =>
+      more.length === 0 && (type === from || type === `${schema}.${from}`),
+  );
+  const names = new Set(computed.map(({ name }) => name));
+  return (column: string) => (names.has(column) ? `${from}.${column}` : column);
+}
+
+/** lite finds updated rows again by the request's filter, which the update may have made untrue. */
+export class FilterOnce implements KyselyPlugin {
+  readonly #ast: AnyAST;
+  #update: unknown;
+
+  constructor(ast: AnyAST) {
+    this.#ast = ast;
+  }
+
+  transformQuery({ node, queryId }: PluginTransformQueryArgs) {
+    if (node.kind === "UpdateQueryNode") this.#update = queryId;
+    return node;
+  }
+
+  async transformResult({ result, queryId }: PluginTransformResultArgs) {
+    if (queryId === this.#update) delete this.#ast.where;
+    return result;
+  }
+}
