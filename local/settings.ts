@@ -3,6 +3,9 @@ import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSyn
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 
+/** The name of the key that signs tokens; @supabase/server wants one in every token. */
+export const jwtKeyId = "local";
+
 /** All that the parts of the local platform need to know; made once by `loadSettings`. */
 export type Settings = {
   /** The repository. */
@@ -110,7 +113,7 @@ function functionEnv(
     SUPABASE_URL: urls.api,
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishable }),
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: keys.secret }),
-    SUPABASE_JWKS: JSON.stringify({ keys: [{ kty: "oct", alg: "HS256", k }] }),
+    SUPABASE_JWKS: JSON.stringify({ keys: [{ kty: "oct", alg: "HS256", kid: jwtKeyId, k }] }),
     SUPABASE_DB_URL: databaseUrl,
   };
 }

@@ -205,6 +205,11 @@ begin
     perform private.refuse(400, 'amount_too_large', 'This stay costs more than one payment can carry. Please book a shorter one.');
   end if;
 
+  -- Stripe's least amount in US dollars (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
+  if property.price_per_night * (check_out - check_in) < 50 then
+    perform private.refuse(400, 'amount_too_small', 'This stay costs less than a card payment can be. Please book a longer one.');
+  end if;
+
   quote.nights := check_out - check_in;
   quote.price_per_night := property.price_per_night;
   quote.subtotal := property.price_per_night * quote.nights;
@@ -229,7 +234,7 @@ security definer -- sees what is taken, and tells only whether
 set search_path = ''
 as $$ select private.price_stay(property_id, check_in, check_out, guests) $$;
 comment on function public.quote_stay is
-  'What a stay would cost and whether it can be had. 400 invalid_dates, invalid_guests, too_many_guests, amount_too_large; 404 not_found.';
+  'What a stay would cost and whether it can be had. 400 invalid_dates, invalid_guests, too_many_guests, amount_too_small, amount_too_large; 404 not_found.';
 grant execute on function public.quote_stay to anon, authenticated;
 
 
@@ -296,7 +301,7 @@ end;
 $$;
 comment on function public.reserve is
   'Holds a stay for 35 minutes at the price of now. 409 dates_unavailable; 400 invalid_dates, invalid_guests, too_many_guests, '
-  'own_property, amount_too_large; 404 not_found; 429 too_many_holds.';
+  'own_property, amount_too_small, amount_too_large; 404 not_found; 429 too_many_holds.';
 grant execute on function public.reserve to authenticated;
 
 create function public.release_hold(reservation_id uuid)

@@ -55,7 +55,14 @@ export async function readJson<Schema extends z.ZodType>(
   });
   const parsed = schema.safeParse(body);
   if (!parsed.success) {
-    throw new ApiError(400, "invalid_body", z.prettifyError(parsed.error));
+    throw new ApiError(400, "invalid_body", `The body does not fit: ${sentenceOf(parsed.error)}.`);
   }
   return parsed.data;
+}
+
+/** What is wrong, in one line and with the names of the fields. */
+function sentenceOf(error: z.ZodError): string {
+  return error.issues
+    .map(({ path, message }) => (path.length ? `${path.join(".")}: ${message}` : message))
+    .join("; ");
 }

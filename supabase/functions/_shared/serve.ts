@@ -54,7 +54,10 @@ async function answer(request: Request, auth: Auth, handle: Handler): Promise<Re
   }
   const { data: context, error } = await createSupabaseContext(request, { auth });
   if (error && error.status >= 500) throw error;
-  if (error) throw new ApiError(401, "not_signed_in", whoMayCall[auth]);
+  if (error) {
+    log("info", "turned away", { auth, reason: error.code });
+    throw new ApiError(401, "not_signed_in", whoMayCall[auth]);
+  }
   return await handle(request, context);
 }
 

@@ -15,8 +15,7 @@ const ByStay = z.strictObject({
   guests: z.int(),
 });
 const Body = z.union([ByReservation, ByStay], {
-  error:
-    "Please send { reservation_id } or { property_id, check_in, check_out, guests }, and nothing else.",
+  error: "send { reservation_id } or { property_id, check_in, check_out, guests } and nothing else",
 });
 
 /** What there is to pay: a row of private.begin_checkout. */
