@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { runTests } from "../tests/run.ts";
@@ -10,29 +10,24 @@ import { startStack, withFreshStack } from "./stack.ts";
 import { generateTypes } from "./supabase.ts";
 
 const root = resolve(import.meta.dirname, "..");
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    port: { type: "string", default: process.env.PORT ?? "54321" },
-    data: { type: "string", default: process.env.DATA ?? join(root, ".local") },
-    detach: { type: "boolean", default: false },
-    output: { type: "string", short: "o", default: "text" },
-  },
-});
+const { values: options, positionals } = commandLine();
 const [command = "", ...names] = positionals;
 // npm runs scripts in the repository; a relative path is meant from where npm was called.
 const dataDir = resolve(process.env.INIT_CWD ?? ".", options.data);
+const commands = { start, stop, status, reset, cron, types, format, test };
 
-const commands: Record<string, () => Promise<void>> = {
-  start,
-  stop,
-  status,
-  reset,
-  cron,
-  types,
-  format,
-  test,
-};
+function commandLine() {
+  const port = { type: "string", default: process.env.PORT || "54321" } as const;
+  const data = { type: "string", default: process.env.DATA || join(root, ".local") } as const;
+  const detach = { type: "boolean", default: false } as const;
+  const output = { type: "string", short: "o", default: "text" } as const;
+  try {
+    return parseArgs({ allowPositionals: true, options: { port, data, detach, output } });
+  } catch (error) {
+    console.error((error as Error).message);
+    return process.exit(1);
+  }
+}
 
 /** `npm start`: until Ctrl-C, or with `--detach` until `npm stop`. */
 async function start(): Promise<void> {
@@ -91,8 +86,9 @@ async function status(): Promise<void> {
 async function reset(): Promise<void> {
   const running = findRunning(dataDir);
   await stop();
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(dataDir)) {
+  // Only a folder with keys is one of ours, and then all in it is.
+  const contents = existsSync(join(dataDir, "keys.json")) ? readdirSync(dataDir) : [];
+  for (const name of contents) {
     if (name !== "keys.json") rmSync(join(dataDir, name), { recursive: true });
   }
   if (running) await startDetached(String(running.port));
@@ -130,19 +126,13 @@ function runningSettings(): Settings {
   throw new StartError(`Nothing runs with the data in ${dataDir}: \`npm start\` starts it.`);
 }
 
-function summary({ urls, keys, databaseUrl }: Settings): string {
+function summary(settings: Settings): string {
+  const rows = Object.entries(statusOf(settings)).map(([name, value]) => [name.padEnd(22), value]);
   return `
-  API          ${urls.api}
-  Studio       ${urls.studio}
-  Mailbox      ${urls.mailbox}
-  Stripe       ${urls.stripe}
-  Database     ${databaseUrl}
+  ${rows.map((row) => row.join("")).join("\n  ")}
 
-  Publishable  ${keys.publishable}
-  Secret       ${keys.secret}
-
-  Accounts     admin@djanobnb.test, agent@djanobnb.test, host@djanobnb.test, guest@djanobnb.test
-  Password     djanobnb-demo`;
+  Accounts   admin@djanobnb.test, agent@djanobnb.test, host@djanobnb.test, guest@djanobnb.test
+  Password   djanobnb-demo`;
 }
 
 /** Tells what is done, to the one who started it in the background too. */
@@ -160,9 +150,10 @@ function sentence(error: Error): string {
 }
 
 try {
-  const run = commands[command];
-  if (!run) throw new StartError(`Commands: ${Object.keys(commands).join(", ")}.`);
-  await run();
+  if (!(command in commands)) {
+    throw new StartError(`Commands: ${Object.keys(commands).join(", ")}.`);
+  }
+  await commands[command as keyof typeof commands]();
 } catch (error) {
   process.exitCode = 1;
   console.error(sentence(error as Error));

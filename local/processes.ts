@@ -60,8 +60,7 @@ export function startProcess(
 /** Ends the processes that a killed run left behind, and waits until they are gone. */
 export async function endLeftovers({ dataDir }: Pick<Settings, "dataDir">): Promise<void> {
   const folder = join(dataDir, "processes");
-  fs.mkdirSync(folder, { recursive: true });
-  for (const pid of fs.readdirSync(folder)) {
+  for (const pid of fs.existsSync(folder) ? fs.readdirSync(folder) : []) {
     const command = commandOf(Number(pid));
     // Another command: the number is somebody else's by now. Its end: what `setpriv` started.
     if (command && fs.readFileSync(join(folder, pid), "utf8").endsWith(command))

@@ -1,5 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 
@@ -139,6 +147,11 @@ function loadKeys(dataDir: string): Keys {
     );
   }
   if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as Keys;
+  if (readdirSync(dataDir).some((name) => !/^(stack\.log|keys\.json\.new)$/.test(name))) {
+    throw new StartError(
+      `${dataDir} holds other files: give an empty or a new folder with --data.`,
+    );
+  }
   const keys = Object.fromEntries(
     Object.entries(keyKinds).map(([name, [prefix, bytes]]) => [
       name,

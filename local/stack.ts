@@ -23,7 +23,7 @@ export async function startStack(settings: Settings, say: (line: string) => void
   const parts: Part[] = [];
   const stop = async () => {
     // The database last, since the others still write to it; all of them, whatever one says.
-    for (const part of parts.splice(0).reverse()) await part.stop().catch(report);
+    for (const part of parts.splice(0).reverse()) await part.stop().catch(console.error);
     folder.release();
   };
   /** Starts parts side by side. None is left running unnoticed when another one fails. */
@@ -54,10 +54,6 @@ export async function startStack(settings: Settings, say: (line: string) => void
   }
 }
 
-function report(error: Error): void {
-  console.error(error);
-}
-
 /** Lends a stack of its own, on free ports and with data of its own that is gone afterwards. */
 export async function withFreshStack<T>(
   say: (line: string) => void,
@@ -65,9 +61,9 @@ export async function withFreshStack<T>(
 ): Promise<T> {
   const dataDir = mkdtempSync(join(tmpdir(), "djanobnb-"));
   try {
-    const port = await findFreePorts();
-    const stack = await startStack(loadSettings({ port, dataDir, readDotEnv: false }), say);
-    return await work(loadSettings({ port, dataDir, readDotEnv: false })).finally(stack.stop);
+    const settings = loadSettings({ port: await findFreePorts(), dataDir, readDotEnv: false });
+    const stack = await startStack(settings, say);
+    return await work(settings).finally(stack.stop);
   } finally {
     rmSync(dataDir, { recursive: true });
   }
