@@ -26,12 +26,6 @@ function lineItem({ price_data: { currency, unit_amount, product_data }, quantit
   return { id: newId("li"), object: "item", ...amounts, description: product_data.name, price };
 }
 
-/** What everybody types into the checkout page. */
-const addressOfPayers = {
-  ...{ line1: "12 Testing Lane", line2: null, postal_code: "D01 F5P2" },
-  ...{ city: "Dublin", state: null, country: "IE" },
-};
-
 /** What Stripe remembers and what happens to it. Rows are changed in place, events hold copies. */
 export class Ledger {
   /** By kind and id; beyond Stripe's kinds a session's `plan` and the `answer` to a key. */
@@ -167,7 +161,7 @@ export class Ledger {
       ...{ status: "open", payment_status: "unpaid", payment_intent: null, ui_mode: "hosted_page" },
       ...{ cancel_url: null, client_reference_id: null, customer: null, customer_email: null },
       ...{ customer_details: { email, name: null, phone: null, address: null }, metadata: {} },
-      ...{ invoice: null, subscription: null, expires_at: now() + day, ...asked },
+      ...{ billing_address_collection: null, invoice: null, expires_at: now() + day, ...asked },
       payment_method_types: ["card"],
     });
     session.url = `${this.settings.urls.stripe}/c/pay/${session.id}`;
@@ -237,11 +231,11 @@ export class Ledger {
   }
 
   /** Pays at once, or `later`: then the bank's word is still to come. */
-  pay(session: Row, later = false) {
+  pay(session: Row, { name, ...address }: Row, later = false) {
+    const isAsked = session.billing_address_collection === "required";
+    const home = isAsked ? { line2: null, state: null, ...address } : null;
+    Object.assign(session.customer_details, { name, address: home });
     this.charge(session);
-    if (session.billing_address_collection === "required") {
-      session.customer_details.address = addressOfPayers;
-    }
     Object.assign(session, { status: "complete", url: null });
     if (later) return this.emit({ "checkout.session.completed": session });
     return this.conclude(session, true, "checkout.session.completed");

@@ -42,8 +42,30 @@ function money(amount: number, currency: string) {
   return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits!);
 }
 
-/** Card fields that look the part: they have no names, so nothing of them is sent. */
-const form = (total: string, declined: boolean) => html`<form class="card" method="post">
+/** Who pays, until the page's form says otherwise. */
+export const payer = {
+  name: "Pat Example",
+  line1: "12 Testing Lane",
+  postal_code: "D01 F5P2",
+  city: "Dublin",
+  country: "IE",
+};
+
+const addressForm = html`
+  <label>Name <input name="name" value="${payer.name}" required></label>
+  <label>Street <input name="line1" value="${payer.line1}" required></label>
+  <div>
+    <label>Postal code <input name="postal_code" value="${payer.postal_code}" required></label>
+    <label>City <input name="city" value="${payer.city}" required></label>
+  </div>
+  <label>Country <input name="country" value="${payer.country}" pattern="[A-Z]{2}" required></label>`;
+
+/** The card fields only look the part: they have no names, so nothing of them is sent. */
+const form = (
+  total: string,
+  declined: boolean,
+  address: boolean,
+) => html`<form class="card" method="post">
   <h2>Pay by card</h2>
   ${declined && html`<p role="alert">The card was declined. Try again, or use another card.</p>`}
   <label>Card number <input value="4242 4242 4242 4242" readonly></label>
@@ -51,8 +73,9 @@ const form = (total: string, declined: boolean) => html`<form class="card" metho
     <label>Expires <input value="12 / 34" readonly></label>
     <label>CVC <input value="123" readonly></label>
   </div>
+  ${address && addressForm}
   <button name="action" value="pay">Pay ${total}</button>
-  <button name="action" value="decline">Decline the card</button>
+  <button name="action" value="decline" formnovalidate>Decline the card</button>
 </form>`;
 
 /** What there is to say when there is nothing to pay any more. */
@@ -75,6 +98,7 @@ const item = ({ description, quantity, amount_total, currency, price }: Row) => 
 /** The page that a session's `url` opens: what is bought, and the two ways that paying can go. */
 export function checkoutPage(session: Row, items: Row[], declined: boolean) {
   const total = money(session.amount_total, session.currency);
+  const needsAddress = session.billing_address_collection === "required";
   return html`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -89,7 +113,7 @@ ${style}
     <h1>${total}</h1>
     <ul>${items.map(item)}</ul>
   </section>
-  ${session.status === "open" ? form(total, declined) : notice(session)}
+  ${session.status === "open" ? form(total, declined, needsAddress) : notice(session)}
 </main>
 </html>`;
 }

@@ -34,10 +34,10 @@ export const newSession = z.strictObject({
   expires_at: positive.refine(soon, "It has to be 30 minutes to 24 hours from now").optional(),
   customer: text.optional(),
   customer_email: z.email().optional(),
-  billing_address_collection: z.enum(["auto", "required"]).optional(),
   client_reference_id: text.max(200).optional(),
   payment_intent_data: z.strictObject({ description: text, metadata }).partial().optional(),
   payment_method_types: z.record(z.string(), z.literal("card")).optional(),
+  billing_address_collection: z.enum(["auto", "required"]).optional(),
   metadata: metadata.optional(),
 });
 const reason = z.enum(["duplicate", "fraudulent", "requested_by_customer"]);

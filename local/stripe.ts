@@ -7,7 +7,7 @@ import { HTTPException } from "hono/http-exception";
 import Stripe from "stripe";
 import type { Part, Settings } from "./settings.ts";
 import { Ledger } from "./stripe-ledger.ts";
-import { checkoutPage, pageHeaders } from "./stripe-page.ts";
+import { checkoutPage, pageHeaders, payer } from "./stripe-page.ts";
 import { day, nest, now, type Row, refusal } from "./stripe-params.ts";
 
 const kinds = "checkout.session payment_intent charge refund customer dispute event".split(" ");
@@ -152,7 +152,7 @@ function serveLevers(app: App, ledger: Ledger, postman: Postman, weather: Weathe
     });
   const open = (id: string) => ledger.openSession(id);
   const until = (seconds = "0") => Date.now() + Number(seconds) * 1000;
-  lever("sessions/:id/pay", (id, query) => ledger.pay(open(id), query.async === "1"));
+  lever("sessions/:id/pay", (id, query) => ledger.pay(open(id), payer, query.async === "1"));
   lever("sessions/:id/decline", (id) => ledger.decline(open(id)));
   lever("sessions/:id/expire", (id) => ledger.end(open(id)));
   lever("sessions/:id/settle", (id) => ledger.settle(id, "succeeded"));
@@ -182,10 +182,10 @@ function servePage(app: App, ledger: Ledger, postman: Postman) {
   app.post("/c/pay/:id", async (c) => {
     ledger.sweep();
     const session = ledger.find("checkout.session", c.req.param("id"));
-    const { action } = await c.req.parseBody();
+    const { action, ...typed } = await c.req.parseBody();
     if (session.status !== "open") return c.redirect(c.req.path, 303);
     if (action === "decline") ledger.decline(session);
-    else ledger.pay(session);
+    else ledger.pay(session, { ...payer, ...typed });
     // As at Stripe, the guest waits for the webhook, but not for ever.
     await Promise.race([postman.tell(), sleep(10_000)]);
     if (action === "decline") return c.redirect(`${c.req.path}?declined`, 303);
@@ -202,6 +202,9 @@ function createApp(ledger: Ledger, postman: Postman): App {
     console.error(error);
     return c.json({ error: { type: "api_error", message: "The Stripe double broke." } }, 500);
   });
+  app.get("/", (c) =>
+    c.text("A stand-in for Stripe: a checkout session's url opens its page here."),
+  );
   app.get("/_test/events", (c) => c.json({ data: [...ledger.table("event").values()] }));
   app.get("/_test/requests", (c) => c.json({ data: requests }));
   guardApi(app, ledger, weather, requests);

@@ -7,6 +7,7 @@ import Stripe from "stripe";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { loadSettings, type Part, type Settings } from "../../local/settings.ts";
 import { startStripe } from "../../local/stripe.ts";
+import type { Row } from "../../local/stripe-params.ts";
 
 let settings: Settings;
 let double: Part;
@@ -66,12 +67,12 @@ async function start(dataDir: string): Promise<Settings> {
   throw new Error("No port is free.");
 }
 
-async function lever(path: string): Promise<any> {
+async function lever(path: string): Promise<Row> {
   const response = await fetch(`${settings.urls.stripe}/_test/${path}`, { method: "POST" });
   return { httpStatus: response.status, ...(await response.json()) };
 }
 
-const look = async (path: string): Promise<any[]> =>
+const look = async (path: string): Promise<Row[]> =>
   (await (await fetch(`${settings.urls.stripe}/_test/${path}`)).json()).data;
 
 const types = () => received.map((event) => event.type).sort();
@@ -387,7 +388,7 @@ describe("Refunds", () => {
     await refused(stripe.refunds.create({ charge: charge.id }), { code: "charge_disputed" });
     expect(await stripe.disputes.retrieve(dispute.id)).toMatchObject({ status: "needs_response" });
     await lever(`disputes/${dispute.id}/close?status=won`);
-    expect(received.map(({ type, data }) => [type, (data.object as any).status])).toEqual([
+    expect(received.map(({ type, data }) => [type, (data.object as Row).status])).toEqual([
       ["charge.dispute.created", "needs_response"],
       ["charge.dispute.closed", "won"],
     ]);
@@ -445,7 +446,7 @@ describe("Webhooks", () => {
     const { payment_status } = await lever(`sessions/${id}/pay?deliver=0`);
     expect(payment_status).toBe("paid");
     const events = await look("events");
-    const held = events.findLast((event) => event.type === "checkout.session.completed");
+    const held = events.findLast((event) => event.type === "checkout.session.completed")!;
     expect(received).toEqual([]);
     answer = () => 418;
     expect(await lever(`events/${held.id}/deliver`)).toMatchObject({ status: 418 });
@@ -490,9 +491,9 @@ describe("Webhooks", () => {
 
 describe("The checkout page", () => {
   const page = async (id: string) => (await fetch(`${settings.urls.stripe}/c/pay/${id}`)).text();
-  const press = (id: string, action: string) =>
+  const press = (id: string, action: string, typed = {}) =>
     fetch(`${settings.urls.stripe}/c/pay/${id}`, {
-      ...{ method: "POST", body: new URLSearchParams({ action }), redirect: "manual" },
+      ...{ method: "POST", body: new URLSearchParams({ action, ...typed }), redirect: "manual" },
     });
 
   test("shows what is bought, escaped, and leads back", async () => {
@@ -517,6 +518,23 @@ describe("The checkout page", () => {
     expect(await page(id)).toContain("This is paid");
     expect((await press(id, "pay")).status).toBe(303);
     expect(await page(id)).not.toContain("<form");
+  });
+
+  test("asks for the address when the session wants it", async () => {
+    const { id } = await open({ billing_address_collection: "required" });
+    expect(await page(id)).toContain('name="postal_code"');
+    const typed = {
+      name: "Zoë",
+      line1: "Gasse 1",
+      postal_code: "1010",
+      city: "Wien",
+      country: "AT",
+    };
+    await press(id, "pay", typed);
+    const { customer_details } = await stripe.checkout.sessions.retrieve(id);
+    const { name, ...address } = typed;
+    expect(customer_details).toMatchObject({ name, address });
+    expect((await paid()).session.customer_details?.address).toBeNull();
   });
 
   test("says that a session has expired, or is not there", async () => {
