@@ -1,10 +1,10 @@
-import type { AnyAST, IntrospectResult } from "@supabase/lite";
+import type { AnyAST, IntrospectResult as Catalog, EmbedDef } from "@supabase/lite";
 import type { KyselyPlugin, PluginTransformQueryArgs, PluginTransformResultArgs } from "kysely";
 
 type SelectEntry = NonNullable<AnyAST["select"]>[number];
 
 /** Mends what lite makes of a request where PostgREST understands it otherwise. */
-export function mend(ast: AnyAST, catalog: IntrospectResult): void {
+export function mend(ast: AnyAST, catalog: Catalog): void {
   const qualify = qualifierFor(ast, catalog);
   if ("order" in ast) {
     for (const by of ast.order ?? []) if (!by.embed) by.column = qualify(by.column);
@@ -19,6 +19,7 @@ export function mend(ast: AnyAST, catalog: IntrospectResult): void {
     return entry;
   };
   if (ast.select) ast.select = ast.select.map(mended);
+  if (ast.from) nameRelations(ast, ast.from, catalog);
   // Of several rows each has the columns of all, null where it says nothing, as in PostgREST.
   const { columns = [], missing } = ast.$meta ?? {};
   if ("values" in ast && Array.isArray(ast.values) && missing !== "default") {
@@ -27,13 +28,42 @@ export function mend(ast: AnyAST, catalog: IntrospectResult): void {
 }
 
 /** Postgres takes `table.name` for the function `name(table)`, and so for a computed column. */
-function qualifierFor({ from }: AnyAST, { functions = [] }: IntrospectResult) {
+function qualifierFor({ from }: AnyAST, { functions = [] }: Catalog) {
   const computed = functions.filter(
     ({ schema, arg_types: [type, ...more] }) =>
       more.length === 0 && (type === from || type === `${schema}.${from}`),
   );
   const names = new Set(computed.map(({ name }) => name));
   return (column: string) => (names.has(column) ? `${from}.${column}` : column);
+}
+
+/**
+ * Names the relation of each embed where PostgREST sees one alone. lite takes every table with keys
+ * to both sides for a junction; for PostgREST its primary key has to hold them.
+ */
+function nameRelations(level: Pick<EmbedDef, "select" | "join">, parent: string, catalog: Catalog) {
+  for (const entry of level.select ?? []) {
+    if (typeof entry === "string") continue;
+    for (const [alias, embed] of Object.entries(entry)) {
+      if (!("select" in embed)) continue;
+      const join = level.join?.[alias];
+      const child = join?.from ?? alias;
+      const hint = join?.hint ?? onlyRelation(parent, child, catalog);
+      if (hint) level.join = { ...level.join, [alias]: { ...join, hint } };
+      nameRelations(embed, child, catalog);
+    }
+  }
+}
+
+function onlyRelation(parent: string, child: string, { foreign_keys, primary_keys }: Catalog) {
+  const joins = (from: string, to: string) =>
+    foreign_keys.filter((key) => key.table === from && key.ref_table === to);
+  const direct = [...joins(parent, child), ...joins(child, parent)];
+  const isJunction = ({ table, columns }: Catalog["primary_keys"][number]) =>
+    [parent, child].every((to) => joins(table, to).some(({ column }) => columns.includes(column)));
+  const [name, ...others] = new Set(direct.map((key) => key.foreign_key_name));
+  const isOnly = others.length === 0 && parent !== child && !primary_keys.some(isJunction);
+  return isOnly ? name : undefined;
 }
 
 /** lite finds updated rows again by the request's filter, which the update may have made untrue. */

@@ -72,7 +72,8 @@ class DataConnection extends PostgresConnection {
   override introspect(): Promise<Catalog> {
     this.#catalog ??= this.#catalogReader.introspect().then((catalog) => {
       if (!catalog.functions) this.#catalog = undefined;
-      return catalog;
+      // As PostgREST, tell "one" from "many" by constraints alone: a partial unique index says neither.
+      return { ...catalog, indexes: [] };
     });
     return this.#catalog;
   }
