@@ -278,7 +278,7 @@ declare
   caller uuid := private.require_user();
   found_account public.account;
 begin
-  select p.id, u.email, p.name, public.avatar_url(p), r.role, p.created_at
+  select p.id, u.email::text, p.name, public.avatar_url(p), r.role, p.created_at
   into found_account
   from public.profiles p
   join auth.users u on u.id = p.id
@@ -469,7 +469,7 @@ declare
 begin
   perform private.require_role('admin');
 
-  select coalesce(sum(k.queued), 0), coalesce(sum(k.running), 0), coalesce(sum(k.failed), 0),
+  select coalesce(sum(k.queued), 0)::bigint, coalesce(sum(k.running), 0)::bigint, coalesce(sum(k.failed), 0)::bigint,
     min(k.oldest_due_at), extract(epoch from now() - min(k.oldest_due_at))::integer,
     jsonb_agg(jsonb_build_object('kind', k.kind, 'queued', k.queued, 'running', k.running, 'failed', k.failed) order by k.kind)
   into stats.queued, stats.running, stats.failed, stats.oldest_due_at, stats.oldest_due_seconds, stats.kinds

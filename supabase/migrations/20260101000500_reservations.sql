@@ -213,7 +213,7 @@ begin
   quote.nights := check_out - check_in;
   quote.price_per_night := property.price_per_night;
   quote.subtotal := property.price_per_night * quote.nights;
-  quote.service_fee := private.service_fee(quote.subtotal);
+  quote.service_fee := private.service_fee(quote.subtotal)::integer;
   quote.total := quote.subtotal + quote.service_fee;
   quote.currency := property.currency;
   quote.available := not exists (
@@ -372,7 +372,7 @@ begin
       select from public.properties p where p.id = reservation.property_id and p.host_id = caller
     ) then 'host'
     when private.has_role('customer_service', 'admin') then 'staff'
-  end;
+  end::public.cancelling_party;
   if reservation.id is null or party is null then
     perform private.refuse(404, 'not_found', 'There is no such reservation.');
   end if;

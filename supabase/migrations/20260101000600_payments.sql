@@ -417,7 +417,7 @@ begin
     when others_paid then 'duplicate'
     when private.take_room(payment.reservation_id) then 'booking'
     else 'lost_hold'
-  end;
+  end::private.payment_purpose;
 
   update public.payments p set paid_at = confirm_payment.paid_at, status = 'paid' where p.id = payment.id;
   update private.checkouts c
