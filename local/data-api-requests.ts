@@ -85,3 +85,17 @@ export class FilterOnce implements KyselyPlugin {
     return result;
   }
 }
+
+/** One row as an object, where lite forgets after a change that one was asked for. */
+export async function asked<T>({ $meta }: AnyAST, made: T): Promise<T> {
+  const answer = made as Response;
+  const isList = answer.ok && answer.headers.get("content-type")?.startsWith("application/json");
+  if ($meta?.cardinality !== "one" || !isList || !answer.body) return made;
+  const rows: unknown = await answer.json();
+  const headers = { "content-type": "application/vnd.pgrst.object+json; charset=utf-8" };
+  if (!Array.isArray(rows)) return Response.json(rows, { status: answer.status, headers }) as T;
+  if (rows.length === 1) return Response.json(rows[0], { status: answer.status, headers }) as T;
+  const message = "Cannot coerce the result to a single JSON object";
+  const details = `The result contains ${rows.length} rows`;
+  return Response.json({ code: "PGRST116", details, hint: null, message }, { status: 406 }) as T;
+}

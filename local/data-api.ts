@@ -12,7 +12,7 @@ import { sql } from "kysely";
 import type { Caller } from "./caller.ts";
 import type { Config } from "./config.ts";
 import { asDatabaseError, type DatabaseError, refusal } from "./data-api-errors.ts";
-import { FilterOnce, mend } from "./data-api-requests.ts";
+import { asked, FilterOnce, mend } from "./data-api-requests.ts";
 import type { Settings } from "./settings.ts";
 
 type Catalog = Awaited<ReturnType<PostgresConnection["introspect"]>>;
@@ -108,7 +108,8 @@ class DataConnection extends PostgresConnection {
     try {
       return await this.kysely.transaction().execute(async (transaction) => {
         await become(transaction, caller, options?.rpc);
-        const answer = await work(transaction.withPlugin(new FilterOnce(vars?.ast as AnyAST)));
+        const ast = vars?.ast as AnyAST;
+        const answer = await asked(ast, await work(transaction.withPlugin(new FilterOnce(ast))));
         if (isRefusal(answer)) throw new Refusal(answer);
         return answer;
       });
