@@ -113,7 +113,7 @@ export type Mail = {
   text: string;
   to: { address: string; name: string }[];
   headers: Record<string, string>;
-  attachments?: { generatedFileName: string; contentType: string }[];
+  attachments?: { filename: string; generatedFileName: string; contentType: string }[];
 };
 
 /** The mails that have come for an address. */

@@ -230,9 +230,7 @@ test("a cancellation gives the money back and brings a credit note", async () =>
     payments: [{ status: "partially_refunded", amount_refunded: preview.refund_amount }],
   });
   const mail = await mailTo(guest.email, /cancel/i);
-  expect(mail.attachments?.map(({ generatedFileName }) => generatedFileName)).toEqual([
-    `${note.number}.pdf`,
-  ]);
+  expect(mail.attachments?.map(({ filename }) => filename)).toEqual([`${note.number}.pdf`]);
   await mailTo(host.email, /cancel/i);
 });
 
