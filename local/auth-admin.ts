@@ -24,18 +24,18 @@ export function createAuthAdmin(sql: Sql) {
   const hashed = (password = "") =>
     password ? sql`extensions.crypt(${password}, extensions.gen_salt('bf', ${cost}))` : sql`null`;
   const confirmed = (is: boolean) => (is ? sql`now()` : sql`null`);
+  const merged = (column: string, change: z.infer<typeof metadata>) =>
+    sql`jsonb_strip_nulls(coalesce(${sql(column)}, '{}') || ${sql.json(change)})`;
 
   const one = "/:id{[0-9a-fA-F-]{36}}";
   const app = new Hono().basePath("/auth/v1/admin/users");
   app.onError((error) => {
-    if (error instanceof z.ZodError)
-      return refuse(400, "validation_failed", z.prettifyError(error));
-    if ((error as { code?: string }).code !== "23505") throw error;
-    return refuse(
-      422,
-      "email_exists",
-      "A user with this email address has already been registered",
-    );
+    const { code, message } = error as Error & { code?: string };
+    const taken = "A user with this email address has already been registered";
+    if (code === "23505") return refuse(422, "email_exists", taken);
+    const isTheirs = error instanceof z.ZodError || error instanceof SyntaxError;
+    if (isTheirs || code?.startsWith("22")) return refuse(400, "validation_failed", message);
+    throw error;
   });
   app.get("/", async (c) => {
     const page = Math.max(1, Number(c.req.query("page")) || 1);
@@ -85,9 +85,8 @@ export function createAuthAdmin(sql: Sql) {
         email = coalesce(${email}, email),
         encrypted_password = coalesce(${hashed(change.password)}, encrypted_password),
         email_confirmed_at = coalesce(email_confirmed_at, ${confirmed(change.email_confirm)}),
-        raw_app_meta_data = jsonb_strip_nulls(raw_app_meta_data || ${sql.json(change.app_metadata)}),
-        raw_user_meta_data =
-          jsonb_strip_nulls(raw_user_meta_data || ${sql.json(change.user_metadata)}),
+        raw_app_meta_data = ${merged("raw_app_meta_data", change.app_metadata)},
+        raw_user_meta_data = ${merged("raw_user_meta_data", change.user_metadata)},
         banned_until = ${ban ? sql`now() + ${ban === "none" ? null : ban}::interval` : sql`banned_until`}
       where id = ${c.req.param("id")} returning ${columns}`;
     return found(user);

@@ -14,19 +14,19 @@ export function refusal(error: DatabaseError, role: string): Response {
   return Response.json({ code, details: detail, hint, message }, { status: status(error, role) });
 }
 
-/** PostgREST's statuses for SQLSTATEs and for their classes; all others are 400. */
-const byCode: Record<string, number> = {
-  ...{ "21000": 500, "23503": 409, "23505": 409, "25006": 405, "42883": 404, "42P01": 404 },
-  ...{ "42P17": 500, "57P01": 503, P0001: 400, PGRST001: 503, PGRST205: 404 },
-};
-const byClass: Record<string, number> = {
-  ...{ "08": 503, "09": 500, "0L": 403, "0P": 403, "25": 500, "28": 403, "2D": 500, "38": 500 },
-  ...{ "39": 500, "3B": 500, "40": 500, "53": 503, "54": 500, "55": 500, "57": 500, "58": 500 },
-  ...{ F0: 500, HV: 500, P0: 500, XX: 500 },
-};
+/** PostgREST's statuses for SQLSTATEs, those of one code before those of its class. */
+const statuses: [codes: RegExp, status: number][] = [
+  [/^23503|^23505/, 409],
+  [/^25006/, 405],
+  [/^42883|^42P01|^PGRST205/, 404],
+  [/^P0001/, 400],
+  [/^08|^53(?!400)|^57P01|^PGRST001/, 503],
+  [/^0L|^0P|^28/, 403],
+  [/^09|^21000|^25|^2D|^38|^39|^3B|^40|^42P17|^5[34578]|^F0|^HV|^P0|^XX/, 500],
+];
 
 function status({ code }: DatabaseError, role: string): number {
   if (code === "42501") return role === "anon" ? 401 : 403;
   const own = /^PT([2-5]\d\d)$/.exec(code);
-  return own ? Number(own[1]) : (byCode[code] ?? byClass[code.slice(0, 2)] ?? 400);
+  return own ? Number(own[1]) : (statuses.find(([codes]) => codes.test(code))?.[1] ?? 400);
 }

@@ -28,19 +28,23 @@ export type Functions = {
 export function createFunctions(settings: Settings, config: Config): Functions {
   const folder = join(settings.root, "supabase", "functions");
   const workers = new Map<string, Worker>();
+  const processes = new Set<ChildProcess>();
   // Those at work end their calls; the next call starts another one, which reads the new code.
   const retire = () => {
     for (const { process } of workers.values()) process.stdin?.end();
     workers.clear();
   };
   const watcher = watch(folder, { recursive: true }, retire);
+  watcher.on("error", ({ message }) => console.error(`[functions] Sees no changes: ${message}`));
 
   function workerOf(name: string): Worker {
     const running = workers.get(name);
     if (running) return running;
     const worker = startWorker(settings, folder, name);
     workers.set(name, worker);
+    processes.add(worker.process);
     worker.process.once("exit", () => {
+      processes.delete(worker.process);
       if (workers.get(name) === worker) workers.delete(name);
     });
     return worker;
@@ -55,25 +59,26 @@ export function createFunctions(settings: Settings, config: Config): Functions {
     async call(name, request) {
       const { process, address } = workerOf(name);
       const origin = await address.catch(() => undefined);
-      if (!origin)
-        return failure(503, "BOOT_ERROR", `The function ${name} did not start: see its log`);
+      if (!origin) return failure(503, "BOOT_ERROR", `${name} did not start: its log tells why`);
       const signal = AbortSignal.timeout(wallClock);
-      return forward(request, origin, signal).catch(() => {
+      return forward(request, origin, signal).catch((error) => {
         if (request.signal.aborted) return failure(499, "CLIENT_CLOSED", "The caller went away");
-        if (!signal.aborted) return failure(502, "WORKER_ERROR", `The function ${name} broke off`);
+        console.log(
+          `[${name}] ${request.method} broke off: ${error.cause?.message ?? error.message}`,
+        );
+        if (!signal.aborted)
+          return failure(502, "WORKER_ERROR", `${name} broke off: its log tells why`);
         process.kill("SIGKILL");
-        return failure(504, "WORKER_LIMIT", `The function ${name} took longer than 150 s`);
+        return failure(504, "WORKER_LIMIT", `${name} took longer than 150 s`);
       });
     },
     async stop() {
       watcher.close();
-      const processes = [...workers.values()].map(({ process }) => process);
       retire();
-      const ended = processes
-        .filter((p) => p.exitCode === null && !p.signalCode)
-        .map((p) => once(p, "exit"));
-      await Promise.race([Promise.all(ended), wait(1000)]);
+      const ended = Promise.all([...processes].map((process) => once(process, "exit")));
+      await Promise.race([ended, wait(1000, undefined, { ref: false })]);
       for (const process of processes) process.kill("SIGKILL");
+      await ended;
     },
   };
 }
@@ -90,13 +95,13 @@ function startWorker(settings: Settings, folder: string, name: string): Worker {
   const entry = pathToFileURL(join(folder, name, "index.ts")).href;
   const nodeModules = join(settings.root, "node_modules");
   const deno = createRequire(import.meta.url)("deno/install_api.cjs").runInstall();
-  const args = ["run", "--quiet", "--no-prompt", "--no-remote", "--no-lock", memory];
-  args.push("--node-modules-dir=manual", `--config=${join(folder, "deno.json")}`);
-  args.push("--allow-net", "--allow-env", "--allow-sys=hostname");
-  args.push(
+  const args = [
+    ...["run", "--quiet", "--no-prompt", "--no-remote", "--no-lock", memory],
+    ...["--node-modules-dir=manual", `--config=${join(folder, "deno.json")}`],
+    ...["--allow-net", "--allow-env", "--allow-sys=hostname"],
     `--allow-read=${folder},${nodeModules}`,
     `data:text/javascript,${encodeURI(host(entry))}`,
-  );
+  ];
   const cache = { DENO_DIR: join(nodeModules, ".cache", "deno"), NO_COLOR: "1" };
   const env = { ...settings.functionEnv, ...cache };
   const process = startProcess(settings, deno, args, { env, cwd: folder });

@@ -109,6 +109,10 @@ function requireKey(settings: Settings): MiddlewareHandler<Env> {
       if (error instanceof InvalidToken) return error;
       throw error;
     });
+    if (key === secret && c.req.header("user-agent")?.startsWith("Mozilla/5.0")) {
+      const message = "Forbidden use of secret API key in browser";
+      return refuse(401, "UNAUTHORIZED_INVALID_API_KEY_TYPE", message);
+    }
     if (!(caller instanceof InvalidToken)) c.set("caller", caller);
     else if (key && key !== publishable && key !== secret) {
       return refuse(401, "UNAUTHORIZED_INVALID_API_KEY", "Invalid API key");

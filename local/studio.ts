@@ -40,7 +40,8 @@ export async function startStudio(settings: Settings): Promise<Part> {
   app.all("/rest/v1/*", (c) => {
     const { pathname, search } = new URL(c.req.url);
     const headers = new Headers(c.req.raw.headers);
-    for (const name of ["authorization", "cookie", "host", "origin"]) headers.delete(name);
+    for (const name of ["authorization", "cookie", "host", "origin", "user-agent"])
+      headers.delete(name);
     headers.set("apikey", keys.secret);
     return proxy(urls.api + pathname + search, { raw: c.req.raw, headers });
   });

@@ -10,8 +10,9 @@ const rest = "/rest/v1/categories?select=slug&limit=1";
 
 describe("keys", () => {
   test("a request without one, or with a wrong one, is 401", async () => {
-    for (const headers of [{}, { apikey: "sb_publishable_wrong" }, { apikey: "" }] as const) {
-      expect((await get(rest, headers)).status).toBe(401);
+    expect((await get(rest)).status).toBe(401);
+    for (const wrong of ["", "sb_publishable_wrong", "sb_secret_wrong", "wrong"]) {
+      expect((await get(rest, { apikey: wrong })).status).toBe(401);
     }
     expect((await get(rest, { authorization: `Bearer ${apikey}` })).status).toBe(401);
   });
@@ -25,6 +26,12 @@ describe("keys", () => {
     expect((await get(admin, { apikey })).status).toBe(403);
     expect((await get(admin, { apikey: stack.secretKey })).status).toBe(200);
   });
+});
+
+test("the secret key is refused from a browser", async () => {
+  const browser = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0" };
+  expect((await get(rest, { apikey: stack.secretKey, ...browser })).status).toBe(401);
+  expect((await get(rest, { apikey, ...browser })).status).toBe(200);
 });
 
 describe("forged tokens", () => {
