@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } f
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { runTests } from "../tests/run.ts";
-import { end, endLeftovers, findRunning } from "./processes.ts";
+import { askedToStop, end, endLeftovers, findRunning } from "./processes.ts";
 import { runJobNow } from "./scheduler.ts";
 import { loadSettings, type Settings, StartError, statusOf } from "./settings.ts";
 import { startStack, withFreshStack } from "./stack.ts";
@@ -32,9 +32,7 @@ function commandLine() {
 /** `npm start`: until Ctrl-C, or with `--detach` until `npm stop`. */
 async function start(): Promise<void> {
   if (options.detach) return await startDetached(options.port);
-  const asked = new Promise<undefined>((done) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => done(undefined));
-  });
+  const asked = askedToStop();
   const settings = loadSettings({ port: Number(options.port), dataDir });
   const stack = await startStack(settings, say);
   say(`Ready after ${(performance.now() / 1000).toFixed(1)} s.\n${summary(settings)}`);

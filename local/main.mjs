@@ -36,7 +36,14 @@ function packagesOf(file) {
  */
 function install() {
   console.error("Installing packages (npm install), about a minute on the first start …");
-  const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
+  const args = [
+    "install",
+    "--no-save",
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--loglevel=error",
+  ];
   const { status, error } = spawnSync("npm", args, { cwd: root, stdio: ["ignore", 2, 2] });
   if (status === 0 && existsSync(node)) return;
   const reason = error?.message ?? `npm ended with code ${status}`;

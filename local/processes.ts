@@ -69,6 +69,13 @@ export async function endLeftovers({ dataDir }: Pick<Settings, "dataDir">): Prom
   }
 }
 
+/** Comes true when somebody wants this process to stop; from here on that does not just kill it. */
+export function askedToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve());
+  });
+}
+
 /** Asks a process to stop, and makes it stop when it has not after twenty seconds. */
 export async function end(pid: number): Promise<void> {
   for (let tenth = 0; commandOf(pid) !== undefined; tenth += 1) {

@@ -8,37 +8,23 @@ type Job = {
   command: string;
   database: string;
   username: string;
-};
-type HttpRequest = {
-  id: string;
-  method: string;
-  url: string;
-  headers: Record<string, string> | null;
-  body: Buffer | null;
-  timeout_milliseconds: number;
+  active: boolean;
+  jobname: string | null;
 };
 
-/** pg_net's `batch_size`: so many calls are under way at once. */
-const maxCalls = 200;
-
-/** Does what the background workers of pg_cron and pg_net do on a hosted project. */
+/**
+ * Does what pg_cron does on a hosted project: runs the active jobs of `cron.job`, and looks anew
+ * whenever that table changes.
+ */
 export async function startScheduler(settings: Settings): Promise<Part> {
-  const parts = await Promise.all([startCron(settings), startHttpQueue(settings)]);
-  return {
-    stop: async () => {
-      await Promise.all(parts.map((part) => part.stop()));
-    },
-  };
-}
-
-/** Runs the active jobs of `cron.job`, and looks anew whenever that table changes. */
-async function startCron(settings: Settings): Promise<Part> {
   const sql = connect(settings.adminDatabaseUrl, "pg_cron");
   let timers: Cron[] = [];
   const load = async () => {
-    const jobs = await activeJobs(sql);
+    const jobs = await readJobs(sql);
     for (const timer of timers) timer.stop();
-    timers = jobs.map((job) => schedule(job, () => runJob(settings, job)));
+    timers = jobs
+      .filter((job) => job.active)
+      .map((job) => schedule(job, () => runJob(settings, job)));
   };
   if (await exists(sql, "cron.job_run_details")) {
     await sql`update cron.job_run_details set status = 'failed', return_message = 'server restarted'
@@ -66,10 +52,10 @@ function schedule(job: Job, run: () => Promise<unknown>): Cron {
 export async function runJobNow(settings: Settings, name: string) {
   const sql = connect(settings.adminDatabaseUrl, "pg_cron");
   try {
-    const jobs = (await exists(sql, "cron.job")) ? await sql`select * from cron.job` : [];
-    const job = jobs.find((row) => row.jobname === name) as Job | undefined;
+    const jobs = await readJobs(sql);
+    const job = jobs.find(({ jobname }) => jobname === name);
     if (job) return await runJob(settings, job);
-    const names = jobs.map((row) => row.jobname).join(", ");
+    const names = jobs.map(({ jobname }) => jobname).join(", ");
     throw new StartError(`There is no scheduled job "${name}". There are: ${names || "none"}.`);
   } finally {
     await sql.end();
@@ -92,6 +78,8 @@ async function runJob(settings: Settings, job: Job) {
       (result) => ({ status: "succeeded", return_message: summary(result) }),
       (error: Error) => ({ status: "failed", return_message: `ERROR:  ${error.message}` }),
     );
+    // Whatever the command has left open ends here, as when pg_cron closes its connection.
+    await sql.unsafe("rollback");
     await sql`reset session authorization`;
     const [done] = await sql`update cron.job_run_details
       set ${sql(outcome)}, end_time = clock_timestamp() where runid = ${run?.runid} returning *`;
@@ -109,84 +97,23 @@ function summary(result: postgres.RowList<postgres.Row[]>): string {
   return [command, count].filter((word) => word !== null).join(" ");
 }
 
-/** Makes the calls that were queued with pg_net when their transactions have committed. */
-async function startHttpQueue(settings: Settings): Promise<Part> {
-  const sql = connect(settings.databaseUrl, "pg_net", 4);
-  const calls = new Set<Promise<void>>();
-  const stopping = new AbortController();
-
-  const drain = guarded(async () => {
-    const free = maxCalls - calls.size;
-    if (free <= 0 || stopping.signal.aborted) return;
-    if (!(await exists(sql, "net.http_request_queue"))) return;
-    const requests = await sql<HttpRequest[]>`
-      delete from net.http_request_queue
-      where id in (select id from net.http_request_queue order by id limit ${free})
-      returning *`;
-    for (const request of requests) {
-      const done = call(request).finally(() => {
-        calls.delete(done);
-        // As many as there was room for: more may be waiting.
-        if (requests.length === free) drain();
-      });
-      calls.add(done);
-    }
-    await sql`delete from net._http_response where created < now() - interval '6 hours'`;
-  });
-
-  const call = guarded(async (request: HttpRequest) => {
-    const { id, method, url, headers, body, timeout_milliseconds } = request;
-    const timeout = AbortSignal.timeout(timeout_milliseconds);
-    const answer = await fetch(url, {
-      method: method.toUpperCase(),
-      headers: headers ?? {},
-      body: body && new Uint8Array(body),
-      redirect: "manual",
-      signal: AbortSignal.any([timeout, stopping.signal]),
-    })
-      .then(async (response) => ({
-        status_code: response.status,
-        content_type: response.headers.get("content-type"),
-        headers: sql.json(Object.fromEntries(response.headers)),
-        content: await response.text(),
-        timed_out: false,
-      }))
-      .catch((error: Error & { cause?: Error }) => ({
-        timed_out: timeout.aborted,
-        error_msg: timeout.aborted
-          ? `Timeout of ${timeout_milliseconds} ms reached`
-          : (error.cause?.message ?? error.message),
-      }));
-    if (stopping.signal.aborted) return;
-    await sql`insert into net._http_response ${sql({ id, ...answer })}`;
-  });
-
-  await sql.listen("pg_net", drain, drain);
-  return {
-    stop: async () => {
-      stopping.abort();
-      await Promise.allSettled(calls);
-      await sql.end({ timeout: 1 });
-    },
-  };
-}
-
-function connect(url: string, application_name: string, max = 1) {
+/** A connection that says in `pg_stat_activity` for which extension it stands in. */
+export function connect(url: string, application_name: string, max = 1) {
   return postgres(url, { max, connection: { application_name }, onnotice: () => {} });
 }
 
-async function exists(sql: postgres.Sql, table: string): Promise<boolean> {
+/** Whether there is that table: an extension need not be installed. */
+export async function exists(sql: postgres.Sql, table: string): Promise<boolean> {
   const [row] = await sql`select to_regclass(${table}) is not null as found`;
   return row?.found;
 }
 
-async function activeJobs(sql: postgres.Sql): Promise<Job[]> {
-  if (!(await exists(sql, "cron.job"))) return [];
-  return await sql<Job[]>`select * from cron.job where active`;
+async function readJobs(sql: postgres.Sql): Promise<Job[]> {
+  return (await exists(sql, "cron.job")) ? await sql<Job[]>`select * from cron.job` : [];
 }
 
 /** Work that nobody waits for: what goes wrong is told, and the next time it is tried again. */
-function guarded<A extends unknown[]>(work: (...args: A) => Promise<unknown>) {
+export function guarded<A extends unknown[]>(work: (...args: A) => Promise<unknown>) {
   return async (...args: A): Promise<void> => {
     await work(...args).catch((error: Error & { code?: string }) => {
       // The connection is closed when the platform stops.

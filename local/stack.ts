@@ -3,14 +3,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startStripe } from "../tests/stripe-double/server.ts";
 import { startGateway } from "./gateway.ts";
+import { startHttpQueue } from "./http-queue.ts";
 import { startMailbox } from "./mailbox.ts";
 import { startPostgres } from "./postgres.ts";
-import { claimFolder, endLeftovers } from "./processes.ts";
+import { askedToStop, claimFolder, endLeftovers } from "./processes.ts";
 import { startScheduler } from "./scheduler.ts";
 import { loadSettings, type Part, type Settings, StartError } from "./settings.ts";
 import { seedBuckets } from "./storage-buckets.ts";
-import { startStripe } from "./stripe.ts";
 import { startStudio } from "./studio.ts";
 import { applyMigrations } from "./supabase.ts";
 
@@ -45,7 +46,7 @@ export async function startStack(settings: Settings, say: (line: string) => void
     }
     say("Starting the API, the functions and the table editor");
     await start(startGateway(settings), startStudio(settings));
-    await start(startScheduler(settings));
+    await start(startScheduler(settings), startHttpQueue(settings));
     folder.ready();
     return { stop, ended: (await database).ended };
   } catch (error) {
@@ -59,11 +60,13 @@ export async function withFreshStack<T>(
   say: (line: string) => void,
   work: (settings: Settings) => Promise<T>,
 ): Promise<T> {
+  const asked = askedToStop();
   const dataDir = mkdtempSync(join(tmpdir(), "djanobnb-"));
   try {
     const settings = loadSettings({ port: await findFreePorts(), dataDir, readDotEnv: false });
     const stack = await startStack(settings, say);
-    return await work(settings).finally(stack.stop);
+    const interrupted = asked.then(() => Promise.reject(new StartError("Interrupted.")));
+    return await Promise.race([work(settings), interrupted]).finally(stack.stop);
   } finally {
     rmSync(dataDir, { recursive: true });
   }

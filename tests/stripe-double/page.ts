@@ -1,5 +1,5 @@
 import { html, raw } from "hono/html";
-import type { Row } from "./stripe-params.ts";
+import type { Row } from "./params.ts";
 
 /** Nothing is loaded or run but this page's own style, whatever the names on it contain. */
 export const pageHeaders = {

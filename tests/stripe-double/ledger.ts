@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Stripe from "stripe";
-import { type Settings, writeWhole } from "./settings.ts";
+import { type Settings, writeWhole } from "../../local/settings.ts";
 import {
   customerFields,
   day,
@@ -13,7 +13,7 @@ import {
   parse,
   type Row,
   refusal,
-} from "./stripe-params.ts";
+} from "./params.ts";
 
 const newId = (prefix: string) =>
   `${prefix}_${randomBytes(18).toString("base64url").replace(/\W|_/g, "0")}`;

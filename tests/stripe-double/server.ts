@@ -5,10 +5,10 @@ import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import Stripe from "stripe";
-import type { Part, Settings } from "./settings.ts";
-import { Ledger } from "./stripe-ledger.ts";
-import { checkoutPage, pageHeaders, payer } from "./stripe-page.ts";
-import { day, nest, now, type Row, refusal } from "./stripe-params.ts";
+import type { Part, Settings } from "../../local/settings.ts";
+import { Ledger } from "./ledger.ts";
+import { checkoutPage, pageHeaders, payer } from "./page.ts";
+import { day, nest, now, type Row, refusal } from "./params.ts";
 
 const kinds = "checkout.session payment_intent charge refund customer dispute event".split(" ");
 
@@ -189,8 +189,17 @@ function servePage(app: App, ledger: Ledger, postman: Postman) {
     // As at Stripe, the guest waits for the webhook, but not for ever.
     await Promise.race([postman.tell(), sleep(10_000)]);
     if (action === "decline") return c.redirect(`${c.req.path}?declined`, 303);
-    return c.redirect(session.success_url.replaceAll("{CHECKOUT_SESSION_ID}", session.id), 303);
+    const next = session.success_url.replaceAll("{CHECKOUT_SESSION_ID}", session.id);
+    return c.redirect((await isListening(next)) ? next : c.req.path, 303);
   });
+}
+
+/** Without a frontend at SITE_URL yet, this page says that it is paid, and not the browser that nobody answers. */
+async function isListening(url: string): Promise<boolean> {
+  return await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(2000) }).then(
+    () => true,
+    (error) => error.cause?.code !== "ECONNREFUSED",
+  );
 }
 
 function createApp(ledger: Ledger, postman: Postman): App {

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import Stripe from "stripe";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { loadSettings, type Part, type Settings } from "../../local/settings.ts";
-import { startStripe } from "../../local/stripe.ts";
-import type { Row } from "../../local/stripe-params.ts";
+import type { Row } from "./params.ts";
+import { startStripe } from "./server.ts";
 
 let settings: Settings;
 let double: Part;
@@ -514,10 +514,18 @@ describe("The checkout page", () => {
     received = [];
     const gone = await press(id, "pay");
     expect(types()).toContain("checkout.session.completed");
-    expect(gone.headers.get("location")).toBe(`http://127.0.0.1:3000/trips/1?session_id=${id}`);
+    // No frontend listens at the success_url here: the page itself says how it went.
+    expect(gone.headers.get("location")).toBe(`/c/pay/${id}`);
     expect(await page(id)).toContain("This is paid");
     expect((await press(id, "pay")).status).toBe(303);
     expect(await page(id)).not.toContain("<form");
+  });
+
+  test("leads to the frontend when there is one", async () => {
+    const success_url = `${settings.urls.stripe}/?session_id={CHECKOUT_SESSION_ID}`;
+    const { id } = await open({ success_url });
+    const gone = await press(id, "pay");
+    expect(gone.headers.get("location")).toBe(`${settings.urls.stripe}/?session_id=${id}`);
   });
 
   test("asks for the address when the session wants it", async () => {
