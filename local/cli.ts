@@ -147,6 +147,10 @@ function sentence(error: Error): string {
   return error instanceof StartError ? error.message : `${error.stack}`;
 }
 
+// A connection that breaks where nobody waits for it is no reason to leave everything else standing
+// about: what has to stop is stopped by those who started it.
+process.on("unhandledRejection", (error) => console.error(error));
+
 try {
   if (!(command in commands)) {
     throw new StartError(`Commands: ${Object.keys(commands).join(", ")}.`);

@@ -10,7 +10,7 @@ import type { Settings } from "./settings.ts";
  */
 export async function layPlatform(settings: Settings): Promise<void> {
   const { adminDatabaseUrl, keys, root, urls } = settings;
-  const sql = postgres(adminDatabaseUrl, { max: 1, onnotice: () => {} });
+  const sql = postgres(adminDatabaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
   const file = (name: string) => readFileSync(join(root, "local", "sql", name), "utf8");
   try {
     const [platform] = await sql`select to_regnamespace('storage') is not null as laid`;

@@ -122,7 +122,7 @@ function forgetFormerServer(note: string): void {
 }
 
 async function untilItAnswers(url: string): Promise<void> {
-  const sql = postgres(url, { max: 1, backoff: () => 0.02 });
+  const sql = postgres(url, { max: 1, fetch_types: false, backoff: () => 0.02 });
   const answers = () =>
     sql`select 1`.then(
       () => true,

@@ -99,7 +99,8 @@ function summary(result: postgres.RowList<postgres.Row[]>): string {
 
 /** A connection that says in `pg_stat_activity` for which extension it stands in. */
 export function connect(url: string, application_name: string, max = 1) {
-  return postgres(url, { max, connection: { application_name }, onnotice: () => {} });
+  const connection = { application_name };
+  return postgres(url, { max, connection, fetch_types: false, onnotice: () => {} });
 }
 
 /** Whether there is that table: an extension need not be installed. */

@@ -31,7 +31,7 @@ export async function runDatabaseTests({ root, databaseUrl }: Settings): Promise
 
 /** The lines of TAP that a file gives, statement by statement, and what stopped it before its end. */
 async function runFile(databaseUrl: string, text: string) {
-  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  const sql = postgres(databaseUrl, { max: 1, fetch_types: false, onnotice: () => {} });
   const lines: string[] = [];
   let statement = "";
   try {
