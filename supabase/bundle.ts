@@ -1,10 +1,14 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { join, resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { parse, stringify } from "smol-toml";
 
-type Config = { functions: Record<string, { entrypoint?: string; import_map?: string }> };
+type Config = {
+  project_id: string;
+  storage: { buckets: Record<string, { objects_path?: string }> };
+  functions: Record<string, { entrypoint?: string; import_map?: string }>;
+};
 
 /**
  * What packages bring along and these functions never call: a formatter for the HTML of mails, the
@@ -31,16 +35,19 @@ globalThis.global ??= globalThis;
 const require = createRequire(import.meta.url);`;
 
 /**
- * Writes the functions to a project folder of their own, each as one file with all that it needs:
- * a few megabytes in place of the packages' tens, beyond which no function can be deployed.
+ * Writes what is deployed to a project folder of its own: the functions, each as one file with all
+ * that it needs (a few megabytes in place of the packages' tens, more than can be deployed), and the
+ * buckets without the demo pictures.
  */
 export async function bundleFunctions(target: string): Promise<void> {
   const supabase = import.meta.dirname;
   const config = parse(readFileSync(join(supabase, "config.toml"), "utf8")) as Config;
-  const names = Object.keys(config.functions);
+  const { project_id, storage, functions } = config;
   rmSync(target, { recursive: true, force: true });
   await build({
-    entryPoints: names.map((name) => join(supabase, "functions", name, "index.ts")),
+    entryPoints: Object.keys(functions).map((name) =>
+      join(supabase, "functions", name, "index.ts"),
+    ),
     outbase: supabase,
     outdir: join(target, "supabase"),
     bundle: true,
@@ -55,16 +62,17 @@ export async function bundleFunctions(target: string): Promise<void> {
     plugins: [plugin],
     logLevel: "warning",
   });
-  for (const [name, settings] of Object.entries(config.functions)) {
+  for (const [name, settings] of Object.entries(functions)) {
     settings.entrypoint = `./functions/${name}/index.js`;
     delete settings.import_map;
   }
-  mkdirSync(join(target, "supabase"), { recursive: true });
-  writeFileSync(join(target, "supabase", "config.toml"), stringify(config));
+  for (const bucket of Object.values(storage.buckets)) delete bucket.objects_path;
+  const deployed = stringify({ project_id, storage, functions });
+  writeFileSync(join(target, "supabase", "config.toml"), deployed);
 }
 
 if (import.meta.main) {
   const target = resolve(import.meta.dirname, "../.local/deploy");
   await bundleFunctions(target);
-  console.log(`Written. Now: npx supabase functions deploy --workdir ${target} --remote=<ref>`);
+  console.log(`Ready to be deployed from ${target}: docs/operations.md says how.`);
 }

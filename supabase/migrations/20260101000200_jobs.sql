@@ -333,8 +333,9 @@ set search_path = ''
 as $$
   delete from private.jobs where state = 'done' and finished_at < now() - interval '14 days';
   delete from private.job_wakes where at < now() - interval '1 day';
+  delete from cron.job_run_details where end_time < now() - interval '14 days';
 $$;
-comment on function private.prune_jobs is 'Forgets what was done more than 14 days ago.';
+comment on function private.prune_jobs is 'Forgets jobs that were done, and schedules that ran, more than 14 days ago.';
 
 
 -- Mails -----------------------------------------------------------------------------------------
