@@ -1,11 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { App, type EmailMessage, pick, SmtpEmailDriver } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import { decodeJwt, SignJWT } from "jose";
 import postgres, { type Sql } from "postgres";
 import { z } from "zod";
+import { plainTextOptions } from "../supabase/functions/_shared/mail/plain-text.ts";
 import { createAuthAdmin } from "./auth-admin.ts";
 import type { Caller } from "./caller.ts";
 import type { Config } from "./config.ts";
@@ -53,7 +54,9 @@ export async function createAuth(settings: Settings, config: Config): Promise<Au
       const readable = await prepare(request, sql);
       if ("status" in readable) return readable;
       const target = searchParams.get("redirect_to") ?? auth.site_url;
+      const sent = readable.clone();
       const answer = await redirects.run(target, async () => app.server.fetch(readable));
+      if (pathname.endsWith("/signup") && answer.status === 429) return pretendSignUp(sent);
       const method = pathname === "/auth/v1/verify" ? "otp" : "password";
       return completeAnswer(answer, (token) => completeToken(token, method, sql, settings));
     },
@@ -70,7 +73,9 @@ export function refuse(status: number, code: string, msg: string): Response {
 /** The part of `config.toml` that lite knows, with the keys of this platform. */
 function authConfig({ root, keys, urls, functionEnv }: Settings, { auth }: Config) {
   const { email = {}, site_url = urls.site } = auth;
-  const templates = Object.entries(email.template ?? {}).map(([name, template]) => [
+  // Its mail with a code to reauthenticate keeps lite's own look.
+  const { reauthentication: _, ...ours } = email.template ?? {};
+  const templates = Object.entries(ours).map(([name, template]) => [
     name,
     { ...template, content_path: resolve(root, template.content_path) },
   ]);
@@ -93,21 +98,35 @@ function authConfig({ root, keys, urls, functionEnv }: Settings, { auth }: Confi
   };
 }
 
-/** lite's links lead to the site; they belong to the API, and from there to where was asked for. */
+/** Sends by the mailbox. What was asked for as the way back is left out unless it is on the site. */
 function createMailer(settings: Settings, site: string, redirects: AsyncLocalStorage<string>) {
-  const { ports, urls, functionEnv } = settings;
+  const { ports, functionEnv } = settings;
   const from = functionEnv.MAIL_FROM ?? "auth@localhost";
   const options = { host: "127.0.0.1", port: ports.smtp, secure: false, requireTls: false };
   const driver = new SmtpEmailDriver({ ...options, from });
   const redirect = (to: string) => new URLSearchParams({ redirect_to: to }).toString();
-  const relink = (text: string) =>
-    text
-      .replaceAll(new URL("/auth/v1/verify", site).href, `${urls.api}/auth/v1/verify`)
-      .replaceAll(redirect(site), redirect(redirects.getStore() ?? site));
   return {
-    send: ({ text = "", html = "", ...message }: EmailMessage) =>
-      driver.send({ ...message, text: relink(text), html: relink(html) }),
+    async send(message: EmailMessage) {
+      // A third of a second to load, for which the start need not wait.
+      const { toPlainText } = await import("react-email");
+      const asked = redirects.getStore() ?? site;
+      const target = URL.parse(asked)?.origin === new URL(site).origin ? asked : site;
+      const html = `${message.html}`.replaceAll(`redirect_to=${site}`, redirect(target));
+      return driver.send({ ...message, html, text: toPlainText(html, plainTextOptions) });
+    },
   };
+}
+
+/** A taken address gets the answer of a new one, so that nobody learns who has an account. */
+async function pretendSignUp(sent: Request): Promise<Response> {
+  const { email, data = {} } = await sent.json();
+  const now = new Date().toISOString();
+  return Response.json({
+    ...{ id: randomUUID(), aud: "authenticated", role: "authenticated", phone: "" },
+    ...{ email: email.toLowerCase(), user_metadata: data, identities: [], is_anonymous: false },
+    app_metadata: { provider: "email", providers: ["email"] },
+    ...{ confirmation_sent_at: now, created_at: now, updated_at: now },
+  });
 }
 
 const text = z.string().nullish();

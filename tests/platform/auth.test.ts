@@ -19,7 +19,14 @@ beforeAll(async () => {
 });
 
 const codeIn = (text: string) => /\b\d{6,8}\b/.exec(text)?.[0] ?? "";
-const linkIn = (text: string) => /http\S+/.exec(text)?.[0] ?? "";
+/** The page to which a mail leads, with the button that uses the token up. */
+const linkIn = (text: string) => new URL(/http\S+/.exec(text)?.[0] ?? "");
+/** The same by the address of the API, as a template with `ConfirmationURL` would have it. */
+function verifyLink(text: string): string {
+  const { searchParams } = linkIn(text);
+  searchParams.set("token", searchParams.get("token_hash") ?? "");
+  return `${stack.api}/auth/v1/verify?${searchParams}`;
+}
 const newAddress = () => `${crypto.randomUUID()}@people.test`;
 
 describe("tokens", () => {
@@ -82,14 +89,15 @@ test("a body that makes no sense is a bad request", async () => {
 });
 
 describe("mails", () => {
-  test("a new password by mail: the link leads to the API and on to an address of the site", async () => {
+  test("a new password by mail: to a page of the site, by the API and on to where was asked for", async () => {
     const { email } = await signUp("Petra");
     const redirectTo = `${process.env.SITE_URL}/new-password`;
     await visitor().auth.resetPasswordForEmail(email, { redirectTo });
     const { text, html } = await mailTo(email, /password/i);
-    const link = linkIn(text);
-    expect(link.startsWith(`${stack.api}/auth/v1/verify?`)).toBe(true);
-    expect(html).toContain(link);
+    const { href, origin, pathname } = linkIn(text);
+    expect(origin + pathname).toBe(`${process.env.SITE_URL}/auth/confirm`);
+    expect(html).toContain(href.replaceAll("&", "&amp;"));
+    const link = verifyLink(text);
     const first = await fetch(link, { redirect: "manual" });
     const [page, fragment] = first.headers.get("location")?.split("#") ?? [];
     expect([first.status, page]).toEqual([303, redirectTo]);
@@ -112,7 +120,12 @@ describe("mails", () => {
   test("nobody is led to an address of others", async () => {
     const { email } = await signUp("Quinn");
     await visitor().auth.resetPasswordForEmail(email, { redirectTo: "https://evil.example/" });
-    const answer = await fetch(linkIn((await mailTo(email, /password/i)).text), {
+    const link = linkIn((await mailTo(email, /password/i)).text);
+    expect(link.searchParams.get("redirect_to")).toBe(process.env.SITE_URL);
+    const { searchParams } = link;
+    searchParams.set("token", searchParams.get("token_hash") ?? "");
+    searchParams.set("redirect_to", "https://evil.example/");
+    const answer = await fetch(`${stack.api}/auth/v1/verify?${searchParams}`, {
       redirect: "manual",
     });
     const location = answer.headers.get("location") ?? "";
@@ -122,14 +135,14 @@ describe("mails", () => {
   test("a code signs in once, by type `email`, and so does the hash of the link", async () => {
     const { email } = await signUp("Rosa");
     await visitor().auth.signInWithOtp({ email });
-    const { text } = await mailTo(email, /magic link/i);
+    const { text } = await mailTo(email, /sign-in link/i);
     const verify = { email, token: codeIn(text), type: "email" } as const;
     expect((await visitor().auth.verifyOtp(verify)).data.user?.email).toBe(email);
     expect((await visitor().auth.verifyOtp(verify)).error?.code).toBe("otp_expired");
     const stranger = newAddress();
     await visitor().auth.signInWithOtp({ email: stranger });
-    const link = new URL(linkIn((await mailTo(stranger, /magic link/i)).text));
-    const token_hash = link.searchParams.get("token") ?? "";
+    const link = linkIn((await mailTo(stranger, /sign-in link/i)).text);
+    const token_hash = link.searchParams.get("token_hash") ?? "";
     const verified = await visitor().auth.verifyOtp({ token_hash, type: "email" });
     expect(verified.data.user?.email).toBe(stranger);
   });
@@ -138,11 +151,11 @@ describe("mails", () => {
     const { client, email } = await signUp("Sven");
     const next = newAddress();
     expect((await client.auth.updateUser({ email: next })).error).toBeNull();
-    const { text } = await mailTo(next, /change/i);
+    const { text } = await mailTo(next, /new address/i);
     expect(
       (await visitor().auth.signInWithPassword({ email: next, password })).error,
     ).not.toBeNull();
-    await fetch(linkIn(text), { redirect: "manual" });
+    await fetch(verifyLink(text), { redirect: "manual" });
     expect((await visitor().auth.signInWithPassword({ email: next, password })).error).toBeNull();
     expect((await visitor().auth.signInWithPassword({ email, password })).error).not.toBeNull();
   });
