@@ -73,12 +73,12 @@ export function refuse(status: number, code: string, msg: string): Response {
 /** The part of `config.toml` that lite knows, with the keys of this platform. */
 function authConfig({ root, keys, urls, functionEnv }: Settings, { auth }: Config) {
   const { email = {}, site_url = urls.site } = auth;
-  // Its mail with a code to reauthenticate keeps lite's own look.
-  const { reauthentication: _, ...ours } = email.template ?? {};
-  const templates = Object.entries(ours).map(([name, template]) => [
+  const templates = Object.entries(email.template ?? {}).map(([name, template]) => [
     name,
     { ...template, content_path: resolve(root, template.content_path) },
   ]);
+  // lite knows no other look than its own for this one.
+  const { reauthentication: _, ...known } = Object.fromEntries(templates);
   const { AUTH_CONFIRM_EMAIL } = { ...process.env, ...functionEnv };
   return {
     ...pick(auth, ["additional_redirect_urls", "jwt_expiry", "enable_signup"]),
@@ -89,7 +89,7 @@ function authConfig({ root, keys, urls, functionEnv }: Settings, { auth }: Confi
     jwt_secret: keys.jwtSecret,
     email: {
       ...pick(email, ["enable_signup", "otp_length", "otp_expiry"]),
-      template: Object.fromEntries(templates),
+      template: known,
       // To sign up and go on at once is what one wants at home; hosted, the mail proves the address.
       enable_confirmations: AUTH_CONFIRM_EMAIL === "true",
       // With this on, lite would take the new address unproved.
