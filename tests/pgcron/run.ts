@@ -48,6 +48,7 @@ async function runIn(settings: Settings): Promise<Counts> {
       await runDatabaseTests(settings),
       await lint(settings),
       await lintTriggers(settings),
+      await checkOperations(settings),
     );
   } finally {
     await server.stop();
@@ -138,6 +139,27 @@ async function lintTriggers({ adminDatabaseUrl }: Settings): Promise<Counts> {
     console.log(`${issues.length ? "not ok" : "ok"} the same for the functions of triggers`);
     if (issues.length) console.log(issues);
     return issues.length ? { passed: 0, failed: 1 } : { passed: 1, failed: 0 };
+  });
+}
+
+/** `docs/operations.md` leaves out no schedule and no kind of job, and its statements are valid. */
+async function checkOperations({ root, databaseUrl }: Settings): Promise<Counts> {
+  const text = readFileSync(join(root, "docs", "operations.md"), "utf8");
+  return await withDatabase(databaseUrl, async (sql) => {
+    const names = await sql`
+      select jobname as name from cron.job union all select kind from private.job_kinds`;
+    const faults = names
+      .filter(({ name }) => !text.includes(`| \`${name}\` |`))
+      .map(({ name }) => `It says nothing of ${name}.`);
+    for (const [, statement = ""] of text.matchAll(/```sql\n(.*?)```/gs)) {
+      // As in a new project, whose Vault is empty.
+      await sql.unsafe(`begin; delete from vault.secrets; ${statement}`).catch((error: Error) => {
+        faults.push(`${error.message}:\n${statement}`);
+      });
+      await sql`rollback`;
+    }
+    console.log([`${faults.length ? "not ok" : "ok"} docs/operations.md`, ...faults].join("\n"));
+    return faults.length ? { passed: 0, failed: 1 } : { passed: 1, failed: 0 };
   });
 }
 
