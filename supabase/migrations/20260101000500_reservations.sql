@@ -70,6 +70,26 @@ create policy "Guests and hosts read their reservations and staff all"
   );
 
 
+create function private.lock_stay(reservation_id uuid)
+returns public.reservations
+language plpgsql
+set search_path = ''
+as $$
+declare
+  reservation public.reservations;
+begin
+  perform from public.properties p
+  where p.id = (select r.property_id from public.reservations r where r.id = lock_stay.reservation_id)
+  for no key update;
+  select * into reservation from public.reservations r where r.id = lock_stay.reservation_id for no key update;
+  return reservation;
+end;
+$$;
+comment on function private.lock_stay is
+  'Locks a reservation and before it its property: for every step that may take nights. Everyone takes locks in the order '
+  'property, reservation, payment, and never for a change of keys, so that foreign keys wait for nobody. Nulls when there is none.';
+
+
 -- What every change brings along ----------------------------------------------------------------
 
 create function private.occupy_reservation()
@@ -240,23 +260,28 @@ grant execute on function public.quote_stay to anon, authenticated;
 
 -- Hold ------------------------------------------------------------------------------------------
 
-create function private.expire_holds(property_id uuid default null)
+create function private.expire_holds()
 returns void
 language sql
-security definer -- run by pg_cron and by reserve() alike
+security definer -- run by pg_cron
 set search_path = ''
 as $$
+  -- A property or a hold that somebody is busy with is left to the next run.
+  with places as materialized (
+    select p.id from public.properties p
+    where p.id in (select r.property_id from public.reservations r where r.status = 'held' and r.hold_expires_at <= now())
+    for no key update skip locked
+  )
   update public.reservations
   set status = 'expired'
   where id in (
     select r.id from public.reservations r
+    join places on places.id = r.property_id
     where r.status = 'held' and r.hold_expires_at <= now()
-      and (expire_holds.property_id is null or r.property_id = expire_holds.property_id)
-    for update skip locked
+    for no key update of r skip locked
   )
 $$;
-comment on function private.expire_holds is
-  'Marks holds that have run out, of one property or of all. Their nights were free already.';
+comment on function private.expire_holds is 'Marks holds that have run out. Their nights were free already.';
 
 create function public.reserve(property_id uuid, check_in date, check_out date, guests integer)
 returns public.reservations
@@ -269,12 +294,17 @@ declare
   quote public.stay_quote;
   reservation public.reservations;
 begin
-  -- One reserve at a time a guest, so that the limit of holds is one.
-  perform from public.profiles p where p.id = caller for no key update;
+  -- One reserve at a time a guest, so that the limit of holds is one; a token may outlive its account.
+  perform from public.profiles p
+  join auth.users u on u.id = p.id
+  where p.id = caller
+  for no key update of p;
   if not found then
     perform private.refuse(401, 'not_signed_in', 'This account no longer exists.');
   end if;
 
+  -- What is read from here on, price and calendar alike, holds until the nights are taken.
+  perform from public.properties p where p.id = reserve.property_id for no key update;
   quote := private.price_stay(property_id, check_in, check_out, guests);
   if exists (select from public.properties p where p.id = reserve.property_id and p.host_id = caller) then
     perform private.refuse(400, 'own_property', 'This is your own property. Block the dates instead.');
@@ -289,7 +319,6 @@ begin
     perform private.refuse(429, 'too_many_holds', 'You already hold three stays. Pay for one or release it first.');
   end if;
 
-  perform private.expire_holds(property_id);
   insert into public.reservations
     (property_id, guest_id, check_in, check_out, guests, price_per_night, subtotal, service_fee, currency, hold_expires_at)
   values
@@ -316,7 +345,7 @@ declare
 begin
   select * into reservation from public.reservations r
   where r.id = reservation_id and r.guest_id = caller
-  for update;
+  for no key update;
   if not found then
     perform private.refuse(404, 'not_found', 'There is no such reservation.');
   end if;
@@ -365,7 +394,7 @@ as $$
 declare
   caller uuid := private.require_user();
 begin
-  select * into reservation from public.reservations r where r.id = reservation_id for update;
+  select * into reservation from public.reservations r where r.id = reservation_id for no key update;
   party := case
     when reservation.guest_id = caller then 'guest'
     when exists (

@@ -56,7 +56,7 @@ create table private.checkouts (
   expires_at timestamptz not null,
   url text,
   payment_intent_id text,
-  billing_address text,
+  buyer jsonb not null default '{}',
   purpose private.payment_purpose,
   refund_wanted integer not null default 0,
   is_disputed boolean not null default false,
@@ -65,7 +65,7 @@ create table private.checkouts (
 );
 comment on table private.checkouts is 'What only we and Stripe know of a payment.';
 comment on column private.checkouts.expires_at is 'When the session closes: at least 30 minutes after it is made (Stripe''s rule), not after the hold.';
-comment on column private.checkouts.billing_address is 'Where the guest lives, as they told Stripe, in lines: it goes on the invoice.';
+comment on column private.checkouts.buyer is '{ name, address, email } as they were when Stripe had the money: it goes on the invoice. The address is what the guest told Stripe, in lines.';
 comment on column private.checkouts.purpose is 'What the money turned out to be for; null until it came.';
 comment on column private.checkouts.refund_wanted is 'What we owe back, in minor units.';
 alter table private.checkouts enable row level security;
@@ -84,6 +84,8 @@ comment on table private.stripe_events is 'Each event that Stripe sent and what 
 comment on column private.stripe_events.outcome is
   'applied, repeated, ignored (a type of no interest), unmatched (no payment of ours, so far), mismatch (raised as an alert).';
 create index stripe_events_unmatched on private.stripe_events (payment_intent_id, created) where outcome = 'unmatched';
+create index stripe_events_closed_disputes on private.stripe_events ((payload -> 'data' -> 'object' ->> 'id'))
+  where type = 'charge.dispute.closed';
 alter table private.stripe_events enable row level security;
 
 insert into private.job_kinds (kind, priority, max_running, description) values
@@ -111,10 +113,8 @@ declare
   -- Stripe wants half an hour at least; the rest is for clocks that differ and calls that take long.
   shortest constant interval := interval '31 minutes';
 begin
-  select * into reservation from public.reservations r
-  where r.id = begin_checkout.reservation_id and r.guest_id = begin_checkout.user_id
-  for update;
-  if not found then
+  reservation := private.lock_stay(begin_checkout.reservation_id);
+  if reservation.guest_id is distinct from begin_checkout.user_id then
     perform private.refuse(404, 'not_found', 'There is no such reservation.');
   elsif reservation.status in ('confirmed', 'completed') then
     perform private.refuse(409, 'already_paid', 'This reservation is paid.');
@@ -124,13 +124,13 @@ begin
 
   select * into payment from public.payments p
   where p.reservation_id = reservation.id and p.status = 'pending'
-  for update;
+  for no key update;
   if not found then
     insert into public.payments (reservation_id, user_id, amount, currency)
     values (reservation.id, reservation.guest_id, reservation.total, reservation.currency)
     returning * into payment;
   end if;
-  select * into checkout from private.checkouts c where c.payment_id = payment.id for update;
+  select * into checkout from private.checkouts c where c.payment_id = payment.id;
 
   -- A try of which no session is known is repeated with the same end, as long as Stripe can still
   -- make it: asked for the very same thing, Stripe answers with the session that it may have made.
@@ -165,21 +165,38 @@ comment on function private.begin_checkout is
 grant execute on function private.begin_checkout to service_role;
 
 create function private.record_checkout(payment_id uuid, session_id text, url text)
-returns void
+returns boolean
 language plpgsql
 security definer -- the function checkout may report, not write the tables
 set search_path = ''
 as $$
+declare
+  reservation public.reservations;
 begin
+  select r.* into reservation
+  from public.reservations r
+  where r.id = (select p.reservation_id from public.payments p where p.id = record_checkout.payment_id)
+  for no key update;
+
   update public.payments p
   set stripe_checkout_session_id = session_id
-  where p.id = record_checkout.payment_id and p.stripe_checkout_session_id is null;
-  update private.checkouts c
-  set url = record_checkout.url
-  where c.payment_id = record_checkout.payment_id;
+  where p.id = record_checkout.payment_id and coalesce(p.stripe_checkout_session_id, session_id) = session_id;
+  if found then
+    update private.checkouts c set url = record_checkout.url where c.payment_id = record_checkout.payment_id;
+  end if;
+
+  if reservation.status in ('held', 'confirmed') then
+    return true;
+  end if;
+  perform private.enqueue(
+    'close_checkout', jsonb_build_object('payment_id', record_checkout.payment_id),
+    'close_checkout:' || record_checkout.payment_id || ':' || session_id
+  );
+  return false;
 end;
 $$;
-comment on function private.record_checkout is 'Keeps the session that Stripe made for a payment.';
+comment on function private.record_checkout is
+  'Keeps the session that Stripe made for a payment. False when the hold was given back meanwhile: then the session is closed.';
 grant execute on function private.record_checkout to service_role;
 
 create function private.open_session_of(payment_id uuid)
@@ -189,7 +206,7 @@ security definer -- the worker learns the session that it closes
 set search_path = ''
 as $$
   select p.stripe_checkout_session_id from public.payments p
-  where p.id = open_session_of.payment_id and p.status = 'pending'
+  where p.id = open_session_of.payment_id and p.paid_at is null
 $$;
 comment on function private.open_session_of is 'The Stripe session of a payment that nobody has made yet, or null.';
 grant execute on function private.open_session_of to service_role;
@@ -216,7 +233,7 @@ as $$
 $$;
 comment on function private.settle_status is 'Brings the status of a paid payment in line with its refunds and disputes.';
 
-create function private.want_refund(payment_id uuid, amount integer)
+create function private.want_refund(payment_id uuid, amount integer, reason text default '')
 returns void
 language plpgsql
 security definer -- nobody writes checkouts but through these functions
@@ -229,11 +246,11 @@ begin
   perform private.enqueue(
     'refund_payment',
     jsonb_build_object('payment_id', want_refund.payment_id),
-    'refund_payment:' || want_refund.payment_id || ':' || want_refund.amount
+    concat_ws(':', 'refund_payment', want_refund.payment_id, want_refund.amount, nullif(reason, ''))
   );
 end;
 $$;
-comment on function private.want_refund is 'Notes what is owed back and queues the refund.';
+comment on function private.want_refund is 'Notes what is owed back and queues the refund, once for each amount and reason.';
 
 create function private.record_refund(payment_id uuid, amount_refunded integer)
 returns text
@@ -243,21 +260,13 @@ set search_path = ''
 as $$
 declare
   payment public.payments;
-  checkout private.checkouts;
-  property_id uuid;
+  money_was_for private.payment_purpose;
 begin
-  -- Locks in the order of all: property, reservation, payment.
-  select r.property_id into property_id
-  from public.payments p join public.reservations r on r.id = p.reservation_id
-  where p.id = record_refund.payment_id;
-  perform from public.properties p where p.id = property_id for no key update;
-  perform from public.reservations r
-  where r.id = (select p.reservation_id from public.payments p where p.id = record_refund.payment_id) for update;
-  select * into payment from public.payments p where p.id = record_refund.payment_id for update;
-  select * into checkout from private.checkouts c where c.payment_id = payment.id;
+  perform private.lock_stay((select p.reservation_id from public.payments p where p.id = record_refund.payment_id));
+  select * into payment from public.payments p where p.id = record_refund.payment_id for no key update;
 
   -- Stripe counts up: whatever is not more than we know is old news.
-  if payment.paid_at is null or record_refund.amount_refunded <= payment.amount_refunded then
+  if payment.paid_at is null or coalesce(record_refund.amount_refunded, 0) <= payment.amount_refunded then
     return 'repeated';
   end if;
 
@@ -267,9 +276,22 @@ begin
         when record_refund.amount_refunded >= p.amount then 'refunded' else 'partially_refunded' end::public.payment_status
   where p.id = payment.id
   returning * into payment;
+  if payment.amount_refunded < record_refund.amount_refunded then
+    perform private.alert_admins(
+      'amount_mismatch',
+      'Stripe has given back more than was paid. Please look into it.',
+      jsonb_build_array(
+        jsonb_build_object('label', 'Payment', 'value', payment.id),
+        jsonb_build_object('label', 'Paid', 'value', payment.amount || ' ' || payment.currency),
+        jsonb_build_object('label', 'Given back', 'value', record_refund.amount_refunded || ' ' || payment.currency)
+      ),
+      'over_refunded:' || payment.id
+    );
+  end if;
   perform private.audit('payment.refunded', 'payments', payment.id, jsonb_build_object('amount_refunded', payment.amount_refunded));
 
-  if checkout.purpose = 'booking' then
+  select c.purpose into money_was_for from private.checkouts c where c.payment_id = payment.id;
+  if money_was_for = 'booking' then
     -- Everything given back means that the stay is off, whoever gave it back.
     if payment.amount_refunded = payment.amount then
       update public.reservations r
@@ -282,19 +304,7 @@ begin
       'issue_documents:' || payment.id || ':' || payment.amount_refunded
     );
   elsif payment.amount_refunded = payment.amount then
-    perform private.send_mail(
-      'lost_hold_refunded', u.email, g.name,
-      jsonb_build_object(
-        'recipient_name', g.name, 'property_title', p.title, 'check_in', r.check_in, 'check_out', r.check_out,
-        'amount', payment.amount, 'currency', payment.currency
-      ),
-      'lost_hold_refunded:' || payment.id
-    )
-    from public.reservations r
-    join public.properties p on p.id = r.property_id
-    join public.profiles g on g.id = r.guest_id
-    join auth.users u on u.id = g.id
-    where r.id = payment.reservation_id;
+    perform private.announce_refund(payment.id);
   end if;
   return 'applied';
 end;
@@ -303,6 +313,43 @@ comment on function private.record_refund is
   'Stripe has given back so much of a payment in all. Returns applied, or repeated when that was known.';
 grant execute on function private.record_refund to service_role;
 
+create function private.announce_refund(payment_id uuid)
+returns void
+language sql
+security definer -- reads the guest's address
+set search_path = ''
+as $$
+  select private.send_mail(
+    'lost_hold_refunded', u.email, g.name,
+    jsonb_build_object(
+      'recipient_name', g.name, 'property_title', p.title, 'check_in', r.check_in, 'check_out', r.check_out,
+      'amount', y.amount, 'currency', y.currency
+    ),
+    'lost_hold_refunded:' || y.id
+  )
+  from public.payments y
+  join public.reservations r on r.id = y.reservation_id
+  join public.properties p on p.id = r.property_id
+  join public.profiles g on g.id = r.guest_id
+  join auth.users u on u.id = g.id
+  where y.id = announce_refund.payment_id
+$$;
+comment on function private.announce_refund is 'Tells the guest that money which bought no stay is on its way back.';
+
+create function private.has_room(reservation public.reservations)
+returns boolean
+language sql
+security definer -- looks at what is taken, under the lock of private.lock_stay
+set search_path = ''
+as $$
+  select exists (select from private.occupancies o where o.source_id = reservation.id)
+    or private.occupy(
+      reservation.property_id, daterange(reservation.check_in, reservation.check_out), reservation.id, reservation.hold_expires_at
+    )
+$$;
+comment on function private.has_room is
+  'Whether a hold has its nights, which it takes again when it has run out and nobody else came.';
+
 create function private.take_room(reservation_id uuid)
 returns boolean
 language plpgsql
@@ -310,14 +357,11 @@ security definer -- the step from held or lapsed to confirmed
 set search_path = ''
 as $$
 declare
-  reservation public.reservations;
+  reservation public.reservations := private.lock_stay(reservation_id);
 begin
-  select * into reservation from public.reservations r where r.id = take_room.reservation_id;
-  if reservation.status not in ('held', 'expired') then
-    return false;
-  end if;
-  if not exists (select from private.occupancies o where o.source_id = reservation.id)
-    and not private.occupy(reservation.property_id, daterange(reservation.check_in, reservation.check_out), reservation.id, null)
+  if reservation.status not in ('held', 'expired')
+    or reservation.check_out <= private.today()
+    or not private.has_room(reservation)
   then
     return false;
   end if;
@@ -353,20 +397,29 @@ as $$
 $$;
 comment on function private.announce_booking is 'Tells the host of a paid booking. The guest is told when the invoice is there.';
 
-create function private.billing_address(address jsonb)
-returns text
+create function private.buyer(user_id uuid, customer_details jsonb)
+returns jsonb
 language sql stable
+security definer -- reads the guest's address
 set search_path = ''
 as $$
-  select nullif(concat_ws(
-    E'\n',
-    nullif(address ->> 'line1', ''),
-    nullif(address ->> 'line2', ''),
-    nullif(concat_ws(' ', nullif(address ->> 'postal_code', ''), nullif(address ->> 'city', ''), nullif(address ->> 'state', '')), ''),
-    coalesce((select c.name from public.countries c where c.code = address ->> 'country'), address ->> 'country')
-  ), '')
+  select jsonb_build_object(
+    'name', g.name,
+    'email', coalesce(u.email, customer_details ->> 'email'),
+    'address', nullif(concat_ws(
+      E'\n',
+      nullif(home ->> 'line1', ''),
+      nullif(home ->> 'line2', ''),
+      nullif(concat_ws(' ', nullif(home ->> 'postal_code', ''), nullif(home ->> 'city', ''), nullif(home ->> 'state', '')), ''),
+      coalesce((select c.name from public.countries c where c.code = home ->> 'country'), home ->> 'country')
+    ), '')
+  )
+  from public.profiles g
+  left join auth.users u on u.id = g.id
+  cross join (select customer_details -> 'address' as home) as told
+  where g.id = buyer.user_id
 $$;
-comment on function private.billing_address is 'Stripe''s address object in lines, or null.';
+comment on function private.buyer is '{ name, address, email } for the invoice: the guest, and where they live as they told Stripe.';
 
 create function private.confirm_payment(payment_id uuid, session jsonb, paid_at timestamptz)
 returns text
@@ -379,14 +432,8 @@ declare
   others_paid boolean;
   money_is_for private.payment_purpose;
 begin
-  perform from public.properties p
-  where p.id = (
-    select r.property_id from public.payments y join public.reservations r on r.id = y.reservation_id
-    where y.id = confirm_payment.payment_id
-  ) for no key update;
-  perform from public.reservations r
-  where r.id = (select y.reservation_id from public.payments y where y.id = confirm_payment.payment_id) for update;
-  select * into payment from public.payments p where p.id = confirm_payment.payment_id for update;
+  perform private.lock_stay((select p.reservation_id from public.payments p where p.id = confirm_payment.payment_id));
+  select * into payment from public.payments p where p.id = confirm_payment.payment_id for no key update;
 
   if payment.paid_at is not null then
     return 'repeated';
@@ -423,7 +470,7 @@ begin
   update private.checkouts c
   set purpose = money_is_for,
       payment_intent_id = session ->> 'payment_intent',
-      billing_address = private.billing_address(session -> 'customer_details' -> 'address')
+      buyer = private.buyer(payment.user_id, session -> 'customer_details')
   where c.payment_id = payment.id;
   perform private.audit('payment.paid', 'payments', payment.id, jsonb_build_object('purpose', money_is_for));
 
@@ -446,14 +493,14 @@ security definer -- called by private.apply_stripe_event alone
 set search_path = ''
 as $$
 declare
-  reservation_id uuid := (select p.reservation_id from public.payments p where p.id = close_payment.payment_id);
+  reservation public.reservations :=
+    private.lock_stay((select p.reservation_id from public.payments p where p.id = close_payment.payment_id));
 begin
-  perform from public.reservations r where r.id = reservation_id for update;
   update public.payments p set status = final_status where p.id = close_payment.payment_id and p.status = 'pending';
   if not found then
     return 'repeated';
   end if;
-  update public.reservations r set status = 'expired' where r.id = reservation_id and r.status = 'held';
+  update public.reservations r set status = 'expired' where r.id = reservation.id and r.status = 'held';
   return 'applied';
 end;
 $$;
@@ -465,11 +512,19 @@ language plpgsql
 security definer -- called by private.apply_stripe_event alone
 set search_path = ''
 as $$
+declare
+  reservation public.reservations :=
+    private.lock_stay((select p.reservation_id from public.payments p where p.id = await_payment.payment_id));
 begin
-  update public.reservations r
-  set hold_expires_at = greatest(r.hold_expires_at, now() + interval '7 days')
-  from public.payments p
-  where p.id = await_payment.payment_id and p.status = 'pending' and r.id = p.reservation_id and r.status = 'held';
+  if not exists (select from public.payments p where p.id = await_payment.payment_id and p.status = 'pending') then
+    return 'repeated';
+  end if;
+  -- A room that is lost stays lost: then the money goes back when it comes.
+  if reservation.status = 'held' and private.has_room(reservation) then
+    update public.reservations r
+    set hold_expires_at = greatest(r.hold_expires_at, now() + interval '7 days')
+    where r.id = reservation.id;
+  end if;
   return 'applied';
 end;
 $$;
@@ -483,22 +538,33 @@ security definer -- called by private.apply_stripe_event alone
 set search_path = ''
 as $$
 declare
-  opened constant boolean := is_open;
-  ended_well constant boolean := dispute ->> 'status' in ('won', 'warning_closed');
+  step constant text := case when is_open then 'dispute_opened' else 'dispute_closed' end;
+  checkout private.checkouts;
 begin
-  perform from public.payments p where p.id = record_dispute.payment_id for update;
+  perform from public.payments p where p.id = record_dispute.payment_id for no key update;
+  -- A dispute that is closed is not opened again by an event that comes late.
+  if is_open and exists (
+    select from private.stripe_events e
+    where e.type = 'charge.dispute.closed' and e.payload -> 'data' -> 'object' ->> 'id' = dispute ->> 'id'
+  ) then
+    return 'repeated';
+  end if;
+
   update private.checkouts c
-  set is_disputed = opened or not ended_well
+  set is_disputed = is_open or coalesce(dispute ->> 'status', '') not in ('won', 'warning_closed')
   where c.payment_id = record_dispute.payment_id
-    -- A dispute that is closed is not opened again by an event that comes late.
-    and (not opened or not exists (
-      select from private.stripe_events e
-      where e.type = 'charge.dispute.closed' and e.payload -> 'data' -> 'object' ->> 'id' = dispute ->> 'id'
-    ));
+  returning * into checkout;
   perform private.settle_status(record_dispute.payment_id);
+  perform private.audit('payment.' || step, 'payments', record_dispute.payment_id, jsonb_build_object('dispute', dispute ->> 'id'));
+  -- What we owed while the bank had the money.
+  if not checkout.is_disputed then
+    perform private.want_refund(record_dispute.payment_id, checkout.refund_wanted, dispute ->> 'id')
+    where checkout.refund_wanted > 0;
+  end if;
+
   perform private.alert_admins(
-    case when opened then 'dispute_opened' else 'dispute_closed' end,
-    case when opened then 'A guest disputes a payment. Answer in Stripe''s dashboard before the deadline there.'
+    step,
+    case when is_open then 'A guest disputes a payment. Answer in Stripe''s dashboard before the deadline there.'
     else 'A dispute has ended: ' || coalesce(dispute ->> 'status', 'unknown') || '.' end,
     jsonb_build_array(
       jsonb_build_object('label', 'Payment', 'value', record_dispute.payment_id),
@@ -506,12 +572,13 @@ begin
       jsonb_build_object('label', 'Reason', 'value', coalesce(dispute ->> 'reason', '?')),
       jsonb_build_object('label', 'Amount', 'value', coalesce(dispute ->> 'amount', '?') || ' ' || coalesce(dispute ->> 'currency', ''))
     ),
-    (case when opened then 'dispute_opened:' else 'dispute_closed:' end) || (dispute ->> 'id')
+    step || ':' || (dispute ->> 'id')
   );
   return 'applied';
 end;
 $$;
-comment on function private.record_dispute is 'Freezes the status of a payment for as long as it is disputed or when the dispute is lost; tells the admins.';
+comment on function private.record_dispute is
+  'Freezes the status of a payment for as long as it is disputed or when the dispute is lost; tells the admins.';
 
 create function private.payment_of_session(session jsonb)
 returns uuid
@@ -532,17 +599,19 @@ begin
   if coalesce(session -> 'metadata' ->> 'reservation_id', '') !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     return null;
   end if;
-  select r.id into booked_id from public.reservations r
-  where r.id = (session -> 'metadata' ->> 'reservation_id')::uuid
-  for update;
-  if not found then
+  booked_id := (private.lock_stay((session -> 'metadata' ->> 'reservation_id')::uuid)).id;
+  if booked_id is null then
     return null;
   end if;
 
   update public.payments p
   set stripe_checkout_session_id = session ->> 'id'
-  where p.reservation_id = booked_id
-    and p.status = 'pending' and p.stripe_checkout_session_id is null
+  where p.id = (
+    select y.id from public.payments y
+    where y.reservation_id = booked_id and y.stripe_checkout_session_id is null
+    order by y.created_at desc
+    limit 1
+  )
   returning p.id into payment_id;
   if found then
     return payment_id;
@@ -581,6 +650,11 @@ begin
     return 'ignored';
   end if;
 
+  -- The events of one payment take effect one after another: a refund that comes at the same time as
+  -- the payment itself either finds it or is found by it.
+  perform pg_advisory_xact_lock(hashtextextended('private.stripe_events:' || (object ->> 'payment_intent'), 0))
+  where object ->> 'payment_intent' is not null;
+
   if kind like 'checkout.session.%' then
     payment_id := private.payment_of_session(object);
   else
@@ -592,16 +666,14 @@ begin
   end if;
 
   case
-    when kind in ('checkout.session.completed', 'checkout.session.async_payment_succeeded')
-      and object ->> 'payment_status' = 'paid'
-    then
+    when kind = 'checkout.session.completed' and object ->> 'payment_status' = 'unpaid' then
+      return private.await_payment(payment_id);
+    when kind in ('checkout.session.completed', 'checkout.session.async_payment_succeeded') then
       outcome := private.confirm_payment(payment_id, object, happened);
       if outcome = 'applied' then
         perform private.apply_waiting_events(object ->> 'payment_intent');
       end if;
       return outcome;
-    when kind = 'checkout.session.completed' then
-      return private.await_payment(payment_id);
     when kind = 'checkout.session.async_payment_failed' then
       return private.close_payment(payment_id, 'failed');
     when kind = 'checkout.session.expired' then
@@ -652,13 +724,15 @@ as $$
 declare
   new_outcome text;
 begin
-  insert into private.stripe_events (id, type, api_version, created, payload)
+  insert into private.stripe_events as e (id, type, api_version, created, payload)
   values (
     event ->> 'id', event ->> 'type', event ->> 'api_version',
     to_timestamp((event ->> 'created')::double precision), event
   )
   -- A delivery that is under way elsewhere is waited for here: either it is done then, or ours is first.
-  on conflict (id) do nothing;
+  -- What had no effect may be sent again (npm run stripe:replay) once the reason is gone.
+  on conflict (id) do update set received_at = now()
+  where e.outcome in ('ignored', 'unmatched', 'mismatch');
   if not found then
     return 'repeated';
   end if;
@@ -686,9 +760,10 @@ as $$
     'refund:' || p.id || ':' || p.amount_refunded || '-' || c.refund_wanted
   from public.payments p
   join private.checkouts c on c.payment_id = p.id
-  where p.id = refund_to_make.payment_id and c.refund_wanted > p.amount_refunded
+  where p.id = refund_to_make.payment_id and c.refund_wanted > p.amount_refunded and not c.is_disputed
 $$;
-comment on function private.refund_to_make is 'What Stripe still has to give back of a payment; no row when nothing.';
+comment on function private.refund_to_make is
+  'What Stripe still has to give back of a payment; no row when nothing, or while the guest''s bank has the money.';
 grant execute on function private.refund_to_make to service_role;
 
 create function private.cancellation_mail(reservation_id uuid, audience text, credit_note_number text, attachments jsonb)
@@ -714,40 +789,6 @@ as $$
   where r.id = cancellation_mail.reservation_id
 $$;
 comment on function private.cancellation_mail is 'Tells guest or host that a stay is off, once each.';
-
-create function private.follow_cancellation()
-returns trigger
-language plpgsql
-security definer -- queues refunds and mails
-set search_path = ''
-as $$
-begin
-  if old.status = 'held' then
-    perform private.enqueue('close_checkout', jsonb_build_object('payment_id', p.id), 'close_checkout:' || p.id)
-    from public.payments p
-    where p.reservation_id = new.id and p.status = 'pending';
-    return null;
-  end if;
-
-  perform private.cancellation_mail(new.id, 'host', null, '[]');
-  if new.refund_amount = 0 then
-    perform private.cancellation_mail(new.id, 'guest', null, '[]');
-  else
-    -- The guest is told when the money is on its way, with the credit note.
-    perform private.want_refund(p.id, new.refund_amount)
-    from public.payments p
-    join private.checkouts c on c.payment_id = p.id
-    where p.reservation_id = new.id and c.purpose = 'booking' and p.amount_refunded < new.refund_amount;
-  end if;
-  return null;
-end;
-$$;
-comment on function private.follow_cancellation is 'After a cancellation: refund and mails, or the open checkout is closed.';
-
-create trigger follow_cancellation
-  after update of status on public.reservations
-  for each row when (new.status = 'cancelled' and old.status in ('held', 'confirmed'))
-  execute function private.follow_cancellation();
 
 
 -- Invoices and credit notes ---------------------------------------------------------------------
@@ -884,10 +925,8 @@ as $$
     'description', description, 'quantity', quantity, 'unit_amount', unit_amount,
     'tax_rate_percent', tax_rate, 'net', amount - tax, 'tax', tax, 'amount', amount
   )
-  from (
-    select quantity * unit_amount as amount,
-      (quantity * unit_amount) - round(quantity * unit_amount * 100 / (100 + tax_rate))::integer as tax
-  ) as computed
+  from (select quantity * unit_amount as amount) as gross
+  cross join lateral (select amount - round(amount * 100::numeric / (100 + tax_rate))::integer as tax) as included
 $$;
 comment on function private.invoice_line is 'A line of an invoice; tax is included in the amounts.';
 
@@ -904,14 +943,11 @@ as $$
     (fee ->> 'net')::integer + (stay ->> 'net')::integer,
     (fee ->> 'tax')::integer + (stay ->> 'tax')::integer,
     payment.amount, seller,
-    jsonb_build_object('name', g.name, 'address', c.billing_address, 'email', u.email),
-    jsonb_build_array(stay, fee)
+    c.buyer, jsonb_build_array(stay, fee)
   from public.reservations r
   join public.properties p on p.id = r.property_id
   join public.countries n on n.code = p.country_code
-  join public.profiles g on g.id = payment.user_id
   join private.checkouts c on c.payment_id = payment.id
-  left join auth.users u on u.id = g.id
   cross join lateral private.invoice_line(
     format(
       '%s, %s, %s: %s to %s', p.title, p.city, n.name,
@@ -963,7 +999,7 @@ as $$
 declare
   payment public.payments;
 begin
-  select * into payment from public.payments p where p.id = issue_documents.payment_id for update;
+  select * into payment from public.payments p where p.id = issue_documents.payment_id for no key update;
   if exists (select from private.checkouts c where c.payment_id = payment.id and c.purpose = 'booking') then
     if not exists (select from public.invoices i where i.payment_id = payment.id and i.kind = 'invoice') then
       perform private.issue_invoice(payment, seller);
@@ -1041,6 +1077,9 @@ as $$
 declare
   invoice public.invoices;
 begin
+  -- Whoever cancels at this moment either finds this mail on its way or is found by it.
+  perform from public.reservations r
+  where r.id = (select i.reservation_id from public.invoices i where i.id = invoice_id) for no key update;
   update public.invoices i
   set pdf_path = i.user_id || '/' || i.number || '.pdf', pdf_sha256 = sha256
   where i.id = invoice_id and i.pdf_path is null
@@ -1052,3 +1091,72 @@ end;
 $$;
 comment on function private.record_pdf is 'The file of an invoice is stored under <user id>/<number>.pdf: it is noted down and mailed.';
 grant execute on function private.record_pdf to service_role;
+
+
+-- The end of a hold or a booking ----------------------------------------------------------------
+
+create function private.follow_ended_hold()
+returns trigger
+language plpgsql
+security definer -- ends payments and queues jobs
+set search_path = ''
+as $$
+begin
+  -- No session of it is known. Should Stripe have made one and somebody pay, that counts all the same.
+  update public.payments p
+  set status = 'expired'
+  where p.reservation_id = new.id and p.status = 'pending' and p.stripe_checkout_session_id is null;
+
+  if new.status = 'cancelled' then
+    perform private.enqueue('close_checkout', jsonb_build_object('payment_id', p.id), 'close_checkout:' || p.id)
+    from public.payments p
+    where p.reservation_id = new.id and p.status = 'pending';
+  end if;
+  return null;
+end;
+$$;
+comment on function private.follow_ended_hold is
+  'After a hold was given back or has run out: nobody waits for its payment any more. (A session closes by itself when the hold runs out.)';
+
+create trigger follow_ended_hold
+  after update of status on public.reservations
+  for each row when (old.status = 'held' and new.status in ('cancelled', 'expired'))
+  execute function private.follow_ended_hold();
+
+create function private.follow_cancellation()
+returns trigger
+language plpgsql
+security definer -- queues refunds and mails
+set search_path = ''
+as $$
+declare
+  payment record;
+begin
+  select p.id, p.amount_refunded, c.is_disputed,
+    p.amount_refunded > (select coalesce(sum(n.total), 0) from public.invoices n where n.payment_id = p.id and n.kind = 'credit_note')
+      as credit_note_follows
+  into payment
+  from public.payments p
+  join private.checkouts c on c.payment_id = p.id
+  where p.reservation_id = new.id and c.purpose = 'booking';
+
+  if payment.amount_refunded < new.refund_amount then
+    perform private.want_refund(payment.id, new.refund_amount);
+  end if;
+  perform private.cancellation_mail(new.id, 'host', null, '[]');
+  -- The guest is told with the credit note when money is on its way, or else now.
+  if payment.id is null
+    or payment.is_disputed
+    or payment.amount_refunded >= new.refund_amount and not payment.credit_note_follows
+  then
+    perform private.cancellation_mail(new.id, 'guest', null, '[]');
+  end if;
+  return null;
+end;
+$$;
+comment on function private.follow_cancellation is 'After a booking was cancelled: the refund and the mails.';
+
+create trigger follow_cancellation
+  after update of status on public.reservations
+  for each row when (old.status = 'confirmed' and new.status = 'cancelled')
+  execute function private.follow_cancellation();

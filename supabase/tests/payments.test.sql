@@ -184,6 +184,170 @@ select is(pg_temp.state(id), 'expired failed 0', 'the dates are free') from debi
 select is(pg_temp.send('checkout.session.async_payment_succeeded', pg_temp.session(id)), 'applied', 'the bank pays after all') from debit;
 select is(pg_temp.state(id), 'confirmed paid 0', 'nobody took the dates: they are Olga''s') from debit;
 
+-- Cancelled after a refund in the dashboard
+select tests.as_operator();
+create function pg_temp.booked(guest uuid, days_ahead integer) returns uuid language plpgsql security definer as $$
+declare
+  held uuid := pg_temp.hold(guest, days_ahead);
+begin
+  perform pg_temp.open_checkout(guest, held);
+  perform pg_temp.send('checkout.session.completed', pg_temp.session(held));
+  return held;
+end $$;
+create function pg_temp.payment(reservation uuid) returns uuid language sql security definer as $$
+  select id from public.payments where reservation_id = reservation
+$$;
+create function pg_temp.owed(reservation uuid) returns integer language sql security definer as $$
+  select amount from private.refund_to_make(pg_temp.payment(reservation))
+$$;
+create function pg_temp.mails(reservation uuid) returns text language sql security definer as $$
+  select coalesce(string_agg(concat_ws(' ', template, props ->> 'audience', props ->> 'credit_note_number'), ', ' order by template, props ->> 'audience'), '')
+  from private.mails where props ->> 'reservation_id' = reservation::text and template in ('reservation_cancelled', 'payment_refunded')
+$$;
+create function pg_temp.issue(reservation uuid) returns bigint language plpgsql security definer as $$
+declare
+  issued bigint;
+begin
+  select count(private.record_pdf(d.id, repeat('c', 64))) into issued
+  from private.issue_documents(pg_temp.payment(reservation), '{"name": "S", "tax_rate_percent": 23}') d;
+  return issued;
+end $$;
+grant execute on all functions in schema pg_temp to public;
+create temp table half on commit drop as select pg_temp.booked(gil, 5) as id, pg_temp.booked(gil, 5 + 100) as other, pg_temp.booked(gil, 5 + 110) as third from cast_of;
+grant select on half to public;
+select tests.as_service();
+select is(pg_temp.issue(id) + pg_temp.issue(other), 2::bigint, 'two invoices') from half;
+select pg_temp.send('charge.refunded', jsonb_build_object('payment_intent', 'pi_' || id, 'amount_refunded', 15000)) from half;
+select is(pg_temp.issue(id), 1::bigint, 'staff give back more than the rule says') from half;
+select tests.as_user(gil) from cast_of;
+select is((cancel_reservation(id)).refund_amount, 10500, 'then Gil cancels') from half;
+select tests.as_service();
+select is(pg_temp.owed(id), null, 'nothing more is owed') from half;
+select is(regexp_replace(pg_temp.mails(id), 'CN-\d+-\d+', 'CN'), 'payment_refunded CN, reservation_cancelled guest, reservation_cancelled host', 'and both are told at once') from half;
+select pg_temp.send('charge.refunded', jsonb_build_object('payment_intent', 'pi_' || other, 'amount_refunded', 21000)) from half;
+select is(pg_temp.state(other), 'cancelled refunded 21000', 'all of it given back in the dashboard: the stay is off') from half;
+select is(pg_temp.mails(other), 'reservation_cancelled host', 'the host is told') from half;
+select is(pg_temp.issue(other), 1::bigint, 'with the credit note') from half;
+select is(regexp_replace(pg_temp.mails(other), 'CN-\d+-\d+', 'CN'), 'reservation_cancelled guest CN, reservation_cancelled host', 'the guest') from half;
+
+-- Cancelled while the guest's bank has the money
+select pg_temp.send('charge.dispute.created', jsonb_build_object('id', 'dp_2', 'payment_intent', 'pi_' || third, 'status', 'needs_response')) from half;
+select tests.as_user(gil) from cast_of;
+select is((cancel_reservation(third)).refund_amount, 21000, 'Gil cancels what he disputes') from half;
+select tests.as_service();
+select is(pg_temp.owed(third), null, 'nothing is given back a second time') from half;
+select is(pg_temp.mails(third), 'reservation_cancelled guest, reservation_cancelled host', 'both are told') from half;
+select is(pg_temp.queued('refund_payment', third), 1::bigint, 'one try to give it back, in vain') from half;
+select is(pg_temp.send('charge.dispute.closed', jsonb_build_object('id', 'dp_2', 'payment_intent', 'pi_' || third, 'status', 'won')), 'applied', 'the bank gives it back to us') from half;
+select is(pg_temp.owed(third), 21000, 'then it is owed') from half;
+select is(pg_temp.queued('refund_payment', third), 2::bigint, 'and given back') from half;
+select is(pg_temp.send('charge.dispute.created', jsonb_build_object('id', 'dp_2', 'payment_intent', 'pi_' || third, 'status', 'needs_response')), 'repeated', 'its beginning comes late and changes nothing') from half;
+select is(pg_temp.state(third), 'cancelled paid 0', 'the status stays thawed') from half;
+select is(private.record_refund(pg_temp.payment(third), null), 'repeated', 'a refund of no amount is none') from half;
+
+-- A hold that ends while Stripe is asked
+select tests.as_operator();
+create temp table brief on commit drop as select pg_temp.hold(gil, 130) as id, pg_temp.hold(gil, 140) as lapsed from cast_of;
+grant select on brief to public;
+select tests.as_service();
+select count(*) from brief, cast_of, private.begin_checkout(gil, id);
+select tests.as_user(gil) from cast_of;
+select release_hold(id) from brief;
+select tests.as_service();
+select is(pg_temp.state(id), 'cancelled expired 0', 'nobody waits for a payment without a session') from brief;
+select is(private.record_checkout(pg_temp.payment(id), 'cs_' || id, 'https://stripe.test/'), false, 'Stripe''s answer comes too late') from brief;
+select is(pg_temp.queued('close_checkout', id), 1::bigint, 'so the session is closed') from brief;
+select is(private.open_session_of(pg_temp.payment(id)), 'cs_' || id, 'by its name') from brief;
+select is(pg_temp.send('checkout.session.completed', pg_temp.session(id)), 'applied', 'should it be paid all the same') from brief;
+select is(pg_temp.owed(id), 21000, 'the money goes back') from brief;
+select count(*) from brief, cast_of, private.begin_checkout(gil, lapsed);
+select tests.as_operator();
+update reservations set hold_expires_at = now() - interval '1 second' where id = (select lapsed from brief);
+select private.expire_holds();
+select is(pg_temp.state(lapsed), 'expired expired 0', 'a hold that runs out takes its payment along') from brief;
+select tests.as_service();
+select is(pg_temp.send('checkout.session.completed', pg_temp.session(lapsed)), 'applied', 'a session of which we were never told') from brief;
+select is(pg_temp.state(lapsed), 'confirmed paid 0', 'is that of this payment') from brief;
+
+-- A bank debit for a room that is lost
+select tests.as_operator();
+create temp table slow on commit drop as select pg_temp.hold(gil, 150) as id from cast_of;
+grant select on slow to public;
+select pg_temp.open_checkout(gil, id) from cast_of, slow;
+update reservations set hold_expires_at = now() - interval '1 second' where id = (select id from slow);
+select lives_ok(format('select pg_temp.hold(%L, 151)', (select olga from cast_of)), 'Olga takes a night of it');
+select tests.as_service();
+select is(pg_temp.send('checkout.session.completed', pg_temp.session(id, '{"payment_status": "unpaid"}')), 'applied', 'Gil''s bank is at work') from slow;
+select is(pg_temp.send('checkout.session.async_payment_succeeded', pg_temp.session(id)), 'applied', 'and pays') from slow;
+select is(pg_temp.owed(id), 21000, 'it goes back') from slow;
+
+-- Money for days that are over
+select tests.as_operator();
+create temp table past on commit drop as select pg_temp.hold(gil, 160) as id from cast_of;
+grant select on past to public;
+select pg_temp.open_checkout(gil, id) from cast_of, past;
+update reservations set check_in = private.today() - 2, check_out = private.today() where id = (select id from past);
+select tests.as_service();
+select is(pg_temp.send('checkout.session.async_payment_succeeded', pg_temp.session(id)), 'applied', 'money after the check-out') from past;
+select is(pg_temp.owed(id), 21000, 'buys no stay') from past;
+
+-- Nothing to pay is not what the reservation costs
+select tests.as_operator();
+create temp table free on commit drop as select pg_temp.hold(gil, 170) as id from cast_of;
+grant select on free to public;
+select pg_temp.open_checkout(gil, id) from cast_of, free;
+select tests.as_service();
+select is(pg_temp.send('checkout.session.completed', pg_temp.session(id, '{"payment_status": "no_payment_required", "amount_total": 0, "payment_intent": null}')),
+  'mismatch', 'a coupon of Stripe''s confirms nothing') from free;
+select is(pg_temp.state(id), 'held pending 0', 'the hold is what it was') from free;
+
+-- Sent again once the reason is gone
+select is(pg_temp.send('charge.refunded', '{"payment_intent": "pi_later", "amount_refunded": 500}', 'evt_again'), 'unmatched', 'a refund of a payment that nobody knows');
+select is(pg_temp.send('charge.refunded', '{"payment_intent": "pi_later", "amount_refunded": 500}', 'evt_again'), 'unmatched', 'sent again it is looked at again');
+select tests.as_operator();
+create temp table lost_intent on commit drop as select pg_temp.booked(gil, 180) as id from cast_of;
+grant select on lost_intent to public;
+update private.checkouts set payment_intent_id = 'pi_later' where payment_id = (select pg_temp.payment(id) from lost_intent);
+select tests.as_service();
+select is(pg_temp.send('charge.refunded', '{"payment_intent": "pi_later", "amount_refunded": 500}', 'evt_again'), 'applied', 'and has its effect');
+select is(pg_temp.send('charge.refunded', '{"payment_intent": "pi_later", "amount_refunded": 500}', 'evt_again'), 'repeated', 'once');
+select is(pg_temp.send('charge.refunded', '{"payment_intent": "pi_later", "amount_refunded": 30000}'), 'applied', 'more given back than was paid');
+select is(pg_temp.state(id), 'cancelled refunded 21000', 'is booked as far as there was money') from lost_intent;
+select tests.as_operator();
+select is((select count(*) from private.mails m, lost_intent l where m.key = 'over_refunded:' || pg_temp.payment(l.id)), 1::bigint, 'and raised as an alert');
+
+-- The dearest stay there is
+create temp table palace on commit drop as
+select tests.create_property(ana, 'A palace', 95000000) as home from cast_of;
+create temp table dear on commit drop as
+with held as (
+  insert into reservations (property_id, guest_id, check_in, check_out, guests, price_per_night, subtotal, service_fee, currency, hold_expires_at)
+  select palace.home, gil, current_date + 10, current_date + 11, 2, 95000000, 95000000, 4750000, 'usd', now() + interval '35 minutes' from palace, cast_of
+  returning id
+) select id from held;
+grant select on dear to public;
+select pg_temp.open_checkout(gil, id) from cast_of, dear;
+select tests.as_service();
+select is(pg_temp.send('checkout.session.completed', pg_temp.session(id, '{"amount_total": 99750000}')), 'applied', 'is paid') from dear;
+select is(pg_temp.issue(id), 1::bigint, 'and invoiced') from dear;
+select results_eq(format('select subtotal, tax, total from invoices where reservation_id = %L', (select id from dear)), 'values (81097561, 18652439, 99750000)', 'to the cent');
+
+-- The guest's account is closed
+select tests.as_operator();
+create temp table gone on commit drop as select pg_temp.booked(olga, 200) as id, pg_temp.hold(olga, 210) as held, olga from cast_of;
+grant select on gone to public;
+select pg_temp.open_checkout(olga, held) from gone;
+select lives_ok(format('delete from auth.users where id = %L', (select olga from gone)), 'Olga closes her account');
+select tests.as_service();
+select is(pg_temp.state(id), 'confirmed paid 0', 'her booking stands') from gone;
+select is(pg_temp.issue(id), 1::bigint, 'its invoice is written') from gone;
+select is(buyer ->> 'name' || ' ' || (buyer ->> 'email'), 'Olga ' || olga || '@tests.test', 'to whom she was when she paid') from invoices i, gone where i.reservation_id = gone.id;
+select is(pg_temp.send('checkout.session.completed', pg_temp.session(held, '{"customer_details": {"email": "olga@home.test", "address": {"line1": "1 Quay", "postal_code": "T12", "city": "Cork", "country": "IE"}}}')),
+  'applied', 'money for her hold comes') from gone;
+select is(pg_temp.state(held), 'confirmed paid 0', 'and counts') from gone;
+select is(pg_temp.issue(held), 1::bigint, 'with an invoice') from gone;
+select is(buyer - 'name', jsonb_build_object('email', 'olga@home.test', 'address', E'1 Quay\nT12 Cork\nIreland'), 'as she told Stripe') from invoices i, gone where i.reservation_id = held;
+
 -- Numbers
 select tests.as_operator();
 select is_empty(

@@ -9,13 +9,14 @@ select tests.create_user('Ana') as ana, tests.create_user('Gil') as gil, tests.c
 grant select on cast_of to public;
 create temp table props on commit drop as
 select tests.create_property(ana, 'Ana''s cottage', 12345) as home, tests.create_property(ana, 'A palace', 99999999) as palace,
-  tests.create_property(ana, 'Ana''s draft') as draft from cast_of;
+  tests.create_property(ana, 'Ana''s draft') as draft,
+  tests.create_property(agent, 'Another home') as other from cast_of;
 grant select on props to public;
 update properties set status = 'draft' where id = (select draft from props);
 
 create function pg_temp.stay(fn text, place text, days_ahead integer, nights integer, guests integer default 2) returns text language sql as $$
   select format('select * from %s(%s, current_date + %s, current_date + %s, %s)', fn,
-    coalesce((select quote_literal(case place when 'home' then home when 'palace' then palace when 'draft' then draft end) from props), 'null'),
+    coalesce((select quote_literal(case place when 'home' then home when 'palace' then palace when 'draft' then draft when 'other' then other end) from props), 'null'),
     days_ahead, days_ahead + nights, guests)
 $$;
 -- A day passes for a reservation: the clock of a test stands still.
@@ -159,6 +160,11 @@ select lives_ok(format('delete from auth.users where id = %L', (select ana from 
 select results_eq(format('select status::text from properties where id = %L', (select home from props)), $$ values ('archived') $$, 'her home is archived');
 select results_eq(format('select status::text from reservations where id = %L', (select far from bookings)), $$ values ('confirmed') $$, 'and Gil keeps his booking');
 select matches((select name from profiles, cast_of where id = ana), '^Anon-', 'with a host without a name');
+
+create function pg_temp.leave(person uuid) returns void language sql security definer as $$ delete from auth.users where id = person $$;
+select pg_temp.leave(olga) from cast_of;
+select tests.as_user(olga) from cast_of;
+select tests.refuses(pg_temp.stay('reserve', 'other', 10, 3), 401, 'not_signed_in', 'a token that outlived its account holds nothing');
 
 select * from finish();
 rollback;
