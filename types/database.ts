@@ -313,6 +313,21 @@ isOneToOne: true
         isOneToOne: true
         isSetofReturn: false
       } },
+"order_images":
+{ Args: { "image_ids": (string)[],"property_id": string }; Returns: {
+              "alt_text": string,
+"created_at": string,
+"id": string,
+"path": string,
+"position": number,
+"property_id": string
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "property_images"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
 "preview_cancellation":
 { Args: { "reservation_id": string }; Returns: Database["public"]['CompositeTypes']["cancellation_preview"]
                           SetofOptions: {

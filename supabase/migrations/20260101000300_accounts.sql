@@ -52,7 +52,10 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  new.name := btrim(new.name);
+  -- The spaces of all scripts, and those of no width.
+  new.name := regexp_replace(
+    new.name, '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]+|[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]+$', '', 'g'
+  );
   return new;
 end;
 $$;
@@ -236,6 +239,10 @@ set search_path = ''
 as $$
 begin
   delete from public.user_roles where user_id = old.id;
+  -- All that is in their folder, chosen as the avatar or not.
+  perform private.remove_file(o.bucket_id, o.name)
+  from storage.objects o
+  where o.bucket_id = 'avatars' and o.name like old.id || '/%';
   begin
     delete from public.profiles where id = old.id;
   exception when foreign_key_violation then
@@ -402,6 +409,26 @@ create policy "People delete their own avatars"
 insert into private.job_kinds (kind, priority, max_running, description) values
   ('remove_file', 90, 8, 'Removes a file from Storage that nothing refers to any more.');
 
+create function private.remove_file(bucket text, path text)
+returns void
+language sql
+security definer -- reads the tables of Storage, and queues
+set search_path = ''
+as $$
+  select private.enqueue(
+    'remove_file',
+    jsonb_strip_nulls(jsonb_build_object(
+      'bucket', remove_file.bucket,
+      'path', remove_file.path,
+      'version', (
+        select o.version from storage.objects o where o.bucket_id = remove_file.bucket and o.name = remove_file.path
+      )
+    ))
+  )
+$$;
+comment on function private.remove_file is
+  'Removes a file from Storage in the background: this version of it, not what is uploaded under its name meanwhile.';
+
 create function private.remove_old_avatar()
 returns trigger
 language plpgsql
@@ -409,7 +436,7 @@ security definer -- queues
 set search_path = ''
 as $$
 begin
-  perform private.enqueue('remove_file', jsonb_build_object('bucket', 'avatars', 'path', old.avatar_path));
+  perform private.remove_file('avatars', old.avatar_path);
   return null;
 end;
 $$;

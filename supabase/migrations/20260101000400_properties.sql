@@ -451,17 +451,18 @@ create table public.property_images (
   property_id uuid not null references public.properties (id) on delete cascade,
   path text not null,
   alt_text text not null default '',
-  position smallint not null default 0,
+  position smallint not null default -1,
   created_at timestamptz not null default now(),
   constraint path_is_unique unique (path),
   constraint path_in_the_propertys_folder check (path ~ ('^[0-9a-f-]{36}/' || property_id || '/[^/]+$')),
   constraint alt_text_up_to_1000_characters check (char_length(alt_text) <= 1000),
-  constraint position_from_0_to_19 check (position between 0 and 19),
+  constraint position_not_below_0 check (position >= 0),
   -- Deferrable, so that two images can change places in one statement.
   constraint one_image_a_position unique (property_id, position) deferrable initially immediate
 );
 comment on table public.property_images is 'Pictures of a property; position 0 is the cover. At most 20.';
 comment on column public.property_images.path is 'A file in the bucket property-images: <host id>/<property id>/<file>.';
+comment on column public.property_images.position is 'Counts from 0, the cover. One that is not given is after the others.';
 
 alter table public.property_images enable row level security;
 grant select, delete on public.property_images to authenticated;
@@ -497,26 +498,65 @@ return private.public_file_url('property-images', image.path);
 comment on function public.url is 'Computed column: the public address of the picture.';
 grant execute on function public.url to anon, authenticated, service_role;
 
-create function private.limit_images()
+create function private.place_image()
 returns trigger
 language plpgsql
-security definer -- counts and locks whatever the caller may see
+security definer -- locks and reads whatever the caller may see
 set search_path = ''
 as $$
 begin
-  -- Two uploads at once cannot both be the twentieth.
+  -- Uploads side by side wait for each other: each gets a place, and no two are the twentieth.
   perform from public.properties where id = new.property_id for no key update;
-  if (select count(*) from public.property_images where property_id = new.property_id) >= 20 then
-    perform private.refuse(409, 'too_many_images', 'A property has at most 20 images.');
+  if new.position = -1 then
+    select coalesce(max(i.position) + 1, 0) into new.position
+    from public.property_images i
+    where i.property_id = new.property_id;
   end if;
   return new;
 end;
 $$;
-comment on function private.limit_images is 'Before insert: at most 20 images a property.';
+comment on function private.place_image is 'Before insert: an image without a position goes after the others.';
+
+create trigger place_image
+  before insert on public.property_images
+  for each row execute function private.place_image();
+
+create function private.limit_images()
+returns trigger
+language plpgsql
+security definer -- counts whatever the caller may see
+set search_path = ''
+as $$
+begin
+  if (select count(*) from public.property_images where property_id = new.property_id) > 20 then
+    perform private.refuse(409, 'too_many_images', 'A property has at most 20 images.');
+  end if;
+  return null;
+end;
+$$;
+comment on function private.limit_images is
+  'After insert, when it is known that the caller may: at most 20 images a property.';
 
 create trigger limit_images
-  before insert on public.property_images
+  after insert on public.property_images
   for each row execute function private.limit_images();
+
+create function public.order_images(property_id uuid, image_ids uuid[])
+returns setof public.property_images
+language sql
+set search_path = ''
+as $$
+  with moved as (
+    update public.property_images i set position = place.at - 1
+    from unnest(image_ids) with ordinality as place (id, at)
+    where i.id = place.id and i.property_id = order_images.property_id
+    returning i.*
+  )
+  select * from moved order by position
+$$;
+comment on function public.order_images is
+  'Puts the images of an own property in this order, the first one as the cover. Name all of them. Returns what was moved.';
+grant execute on function public.order_images to authenticated;
 
 create function private.remove_image_file()
 returns trigger
@@ -525,11 +565,7 @@ security definer -- queues
 set search_path = ''
 as $$
 begin
-  perform private.enqueue(
-    'remove_file',
-    jsonb_build_object('bucket', 'property-images', 'path', old.path),
-    'remove_file:' || old.id
-  );
+  perform private.remove_file('property-images', old.path);
   return null;
 end;
 $$;
@@ -538,6 +574,28 @@ comment on function private.remove_image_file is 'After delete: the file goes to
 create trigger remove_image_file
   after delete on public.property_images
   for each row execute function private.remove_image_file();
+
+create function private.remove_unused_files()
+returns trigger
+language plpgsql
+security definer -- reads the tables of Storage, and queues
+set search_path = ''
+as $$
+begin
+  perform private.remove_file(o.bucket_id, o.name)
+  from storage.objects o
+  where o.bucket_id = 'property-images'
+    and o.name like old.host_id || '/' || old.id || '/%'
+    and not exists (select from public.property_images i where i.path = o.name);
+  return old;
+end;
+$$;
+comment on function private.remove_unused_files is
+  'Before a property is deleted: files that were uploaded and never became an image go, in the background.';
+
+create trigger remove_unused_files
+  before delete on public.properties
+  for each row execute function private.remove_unused_files();
 
 create policy "Hosts list their own image files"
   on storage.objects for select to authenticated
