@@ -2,26 +2,19 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 
-/** What the platform acts on of `supabase/config.toml`; what is not there has lite's defaults. */
+type Settings = { [name: string]: unknown };
+type BucketConfig = Settings & { file_size_limit?: string; objects_path?: string };
+
+/** What the platform looks at in `supabase/config.toml`; the rest goes to lite as it is. */
 export type Config = {
-  api: { schemas?: string[]; max_rows?: number };
-  auth: {
+  api: Settings;
+  auth: Settings & {
     site_url?: string;
-    additional_redirect_urls?: string[];
-    jwt_expiry?: number;
-    enable_signup?: boolean;
-    enable_refresh_token_rotation?: boolean;
-    minimum_password_length?: number;
     password_requirements?: string;
-    email?: {
-      enable_signup?: boolean;
-      enable_confirmations?: boolean;
-      otp_length?: number;
-      otp_expiry?: number;
-      template?: Record<string, { subject?: string; content_path: string }>;
-    };
+    email?: Settings & { template?: Record<string, { content_path: string }> };
   };
   functions: Record<string, { enabled?: boolean; verify_jwt?: boolean }>;
+  storage?: { file_size_limit?: string; buckets?: Record<string, BucketConfig> };
 };
 
 /** Reads `supabase/config.toml`, where `env(NAME)` stands for a variable that is set. */

@@ -1,145 +1,128 @@
-import { createReadStream } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
-import type { Context, Hono } from "hono";
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { glob, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, sep } from "node:path";
 import { getMimeType } from "hono/utils/mime";
-import { z } from "zod";
-import type { Caller } from "./caller.ts";
+import postgres, { type Row, type TransactionSql } from "postgres";
+import { type Caller, service } from "./caller.ts";
 import { readConfig } from "./config.ts";
 import type { Settings } from "./settings.ts";
-import { refusal, save } from "./storage-files.ts";
-import {
-  type Bucket,
-  mustAccept,
-  noSuchBucket,
-  openStore,
-  type Store,
-  service,
-} from "./storage-store.ts";
+import { type Download, mustAccept, mustBeName, refusal, type Upload } from "./storage-files.ts";
 
-/** A size like `2MiB` in bytes; its unit is 1024 in `config.toml` and 1000 in the Storage API. */
-function bytes(size: string | number, unit: number): number {
-  const [, amount, prefix = ""] = /^([\d.]+) *([kmgt]?)i?b?$/i.exec(String(size)) ?? [];
-  if (!amount) throw refusal(400, "InvalidRequest", `Invalid file size: ${size}`);
-  return Math.round(Number(amount) * unit ** " kmgt".indexOf(prefix.toLowerCase() || " "));
-}
+export type Place = { bucket_id: string; name: string };
+export type Store = ReturnType<typeof openStore>;
 
-type BucketConfig = Partial<Pick<Bucket, "public" | "allowed_mime_types">> & {
-  file_size_limit?: string;
-  objects_path?: string;
-};
-type Config = { storage?: { file_size_limit?: string; buckets?: Record<string, BucketConfig> } };
-
-/** `[storage]` of `supabase/config.toml`: the buckets, and the size that no file may exceed. */
-export function readStorageConfig({ root }: Settings) {
-  const { storage } = readConfig(root) as Config;
-  const { file_size_limit = "50MiB", buckets = {} } = storage ?? {};
-  return { fileSizeLimit: bytes(file_size_limit, 1024), buckets };
+/** The size that no file may exceed: `2MiB`, say, in bytes; the project's own unless it is given. */
+export function sizeLimit(settings: Settings, limit?: string): number {
+  const size = limit ?? readConfig(settings.root).storage?.file_size_limit ?? "50MiB";
+  const [unit = "b"] = /[bkmg]/.exec(size.toLowerCase()) ?? [];
+  return Number.parseFloat(size) * 1024 ** "bkmg".indexOf(unit);
 }
 
 /**
- * Creates or updates the buckets of `supabase/config.toml` and copies in the files below their
- * `objects_path`, as `supabase seed buckets` does. A file that has not changed is left alone.
+ * Rows in the database, used as the caller under row-level security, and for each a file in the
+ * data folder, called by the row's version. The file is there before the row is seen and goes after
+ * it: whatever breaks leaves at most a file without a row, which the next start removes.
  */
-export async function seedBuckets(settings: Settings): Promise<void> {
-  const store = openStore(settings);
-  const { sql } = store;
-  try {
-    for (const [id, config] of Object.entries(readStorageConfig(settings).buckets)) {
-      const { public: open = false, allowed_mime_types = null, file_size_limit: size } = config;
-      const file_size_limit = size ? bytes(size, 1024) : null;
-      const bucket = { id, public: open, allowed_mime_types, file_size_limit };
-      await sql`insert into storage.buckets ${sql({ ...bucket, name: id })}
-        on conflict (id) do update set ${sql(bucket)}`;
-      const { objects_path: path } = config;
-      if (path) await seedObjects(store, bucket, join(settings.root, "supabase", path));
-    }
-  } finally {
-    await sql.end();
+export function openStore(settings: Settings) {
+  const sql = postgres(settings.authenticatorUrl, { max: 8 });
+  const folder = join(settings.dataDir, "storage");
+  mkdirSync(folder, { recursive: true });
+  const drop = (rows: Row[]) =>
+    Promise.all(rows.map(({ version }) => rm(join(folder, version), { force: true })));
+
+  /** Row-level security holds in here, and the triggers on Storage's tables let rows go. */
+  const as = (caller: Caller, queries: (tx: TransactionSql) => Promise<Row[]>) =>
+    sql.begin<Row[]>(async (tx) => {
+      await tx`select set_config('request.jwt.claims', ${JSON.stringify(caller.claims)}, true),
+        set_config('storage.allow_delete_query', 'true', true),
+        set_config('role', ${caller.role}, true)`;
+      return queries(tx);
+    });
+  const find = (tx: TransactionSql, { bucket_id, name }: Place) =>
+    tx`select * from storage.objects where bucket_id = ${bucket_id} and name = ${name}`;
+
+  async function findBucket(id: string): Promise<Row> {
+    const [bucket] = await sql`select * from storage.buckets where id = ${id}`;
+    return bucket ?? Promise.reject(refusal("NoSuchBucket"));
   }
+
+  /** An object and its bytes; one that is replaced in between is looked for once more. */
+  async function read(caller: Caller, place: Place, attempts = 2): Promise<Download> {
+    const [object] = await as(caller, (tx) => find(tx, place));
+    if (!object || attempts === 0) throw refusal("NoSuchKey");
+    const bytes = await readFile(join(folder, object.version)).catch(() => null);
+    return bytes ? { object, bytes } : read(caller, place, attempts - 1);
+  }
+
+  async function put(caller: Caller, place: Place, upload: Upload, upsert: boolean) {
+    mustBeName(place.name);
+    mustAccept(await findBucket(place.bucket_id), upload);
+    const { bytes, ...told } = upload;
+    const ids = { id: randomUUID(), version: randomUUID(), owner_id: caller.sub };
+    const row = { ...place, ...ids, metadata: { ...told, size: bytes.length } };
+    const Key = `${place.bucket_id}/${place.name}`;
+    const replaced = await as(caller, async (tx) => {
+      await tx`select pg_advisory_xact_lock(hashtextextended(${Key}, 0))`;
+      const before = await find(tx, place);
+      const columns = tx(row, "version", "metadata");
+      const replace = tx`on conflict (bucket_id, name) do update set ${columns}`;
+      await tx`insert into storage.objects ${tx(row)} ${upsert ? replace : tx``}`;
+      await writeFile(join(folder, row.version), bytes);
+      return before;
+    });
+    await drop(replaced);
+    return { Id: replaced[0]?.id ?? row.id, Key };
+  }
+
+  /** All that is below a folder, in the order that is asked for. */
+  const list = (caller: Caller, { bucket_id, name }: Place, column: string, isLastFirst: boolean) =>
+    as(
+      caller,
+      (tx) => tx`select * from storage.objects
+      where bucket_id = ${bucket_id} and starts_with(name, ${name})
+      order by ${column === "name" ? tx`lower(name) collate "C"` : tx(column)}
+        ${isLastFirst ? tx`desc` : tx``}`,
+    );
+
+  async function remove(caller: Caller, bucket_id: string, names: string[]) {
+    const removed = await as(caller, (tx) => {
+      return tx`delete from storage.objects
+        where bucket_id = ${bucket_id} and name = any(${names}) returning *`;
+    });
+    await drop(removed);
+    return removed;
+  }
+
+  async function dropOrphans() {
+    const rows = await sql`select version from storage.objects`;
+    const known = new Set(rows.map(({ version }) => version));
+    const files = (await readdir(folder)).filter((version) => !known.has(version));
+    await drop(files.map((version) => ({ version })));
+  }
+
+  return { sql, findBucket, read, put, list, remove, dropOrphans };
 }
 
-async function seedObjects(store: Store, bucket: Bucket, folder: string): Promise<void> {
-  const stored = await store.sql<{ name: string; size: number; updated_at: Date }[]>`
-    select name, (metadata -> 'size')::int as size, updated_at from storage.objects
-    where bucket_id = ${bucket.id}`;
-  const known = new Map(stored.map((row) => [row.name, row]));
-  const seed = async (path: string) => {
-    const name = relative(folder, path).split(sep).join("/");
-    const { size, mtime } = await stat(path);
-    const before = known.get(name);
-    if (before?.size === size && before.updated_at > mtime) return;
-    const mimetype = getMimeType(path) ?? "application/octet-stream";
-    mustAccept(bucket, mimetype);
-    const file = { body: createReadStream(path), mimetype, cacheControl: "max-age=3600" };
-    const limit = bucket.file_size_limit ?? Infinity;
-    const make = (target: string) => save(file, target, limit);
-    await store.put(service, { bucket_id: bucket.id, name }, true, make);
-  };
-  const files = await readdir(folder, { recursive: true, withFileTypes: true });
-  const seeds = files.filter((file) => file.isFile());
-  await Promise.all(seeds.map((file) => seed(join(file.parentPath, file.name))));
-}
-
-export async function bodyOf<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
-  const body = schema.safeParse(await c.req.json().catch(() => null));
-  if (body.success) return body.data;
-  throw refusal(400, "InvalidRequest", z.prettifyError(body.error));
-}
-
-const bucketBody = z.object({
-  name: z.string().regex(/^[\w!.*'() &$@=;:+,?-]{1,100}$/, "Bucket name invalid"),
-  public: z.boolean().optional(),
-  file_size_limit: z.union([z.number(), z.string()]).nullish(),
-  allowed_mime_types: z.array(z.string()).nullish(),
-});
-
-type Env = { Variables: { caller: Caller } };
-
-/** `/bucket`: read and changed as the caller, which is to say with the secret key. */
-export function bucketRoutes(app: Hono<Env>, { sql, query, drop }: Store): void {
-  /** The columns that were given: what is left out stays as it is, null takes a limit away. */
-  const columns = async (c: Context) => {
-    const { file_size_limit: size, ...body } = await bodyOf(c, bucketBody);
-    const given = Object.entries({ ...body, file_size_limit: size && bytes(size, 1000) });
-    return Object.fromEntries(given.filter(([, value]) => value !== undefined));
-  };
-  const only = <T>([bucket]: T[]) => {
-    if (!bucket) throw noSuchBucket();
-    return bucket;
-  };
-
-  app.get("/bucket", async (c) =>
-    c.json(await query(c.var.caller)`select * from storage.buckets order by name`),
-  );
-  app.post("/bucket", async (c) => {
-    const row = await columns(c);
-    await query(c.var.caller)`insert into storage.buckets ${sql({ ...row, id: row.name })}`;
-    return c.json({ name: row.name });
-  });
-  app.get("/bucket/:id", async (c) => {
-    const { id } = c.req.param();
-    return c.json(only(await query(c.var.caller)`select * from storage.buckets where id = ${id}`));
-  });
-  app.put("/bucket/:id", async (c) => {
-    const { id } = c.req.param();
-    const { name: _, ...row } = await columns(c);
-    const updated = await query(c.var.caller)`
-      update storage.buckets set ${sql({ ...row, updated_at: new Date() })}
-      where id = ${id} returning id`;
-    only(updated);
-    return c.json({ message: "Successfully updated" });
-  });
-  app.post("/bucket/:id/empty", async (c) => {
-    const { id } = c.req.param();
-    const objects = await query(c.var.caller)`
-      delete from storage.objects where bucket_id = ${id} returning version`;
-    await drop(objects);
-    return c.json({ message: "Successfully emptied" });
-  });
-  app.delete("/bucket/:id", async (c) => {
-    const { id } = c.req.param();
-    only(await query(c.var.caller)`delete from storage.buckets where id = ${id} returning id`);
-    return c.json({ message: "Successfully deleted" });
-  });
+/** Makes the buckets of `config.toml`, and copies in what their `objects_path` has and they lack. */
+export async function seedBuckets(settings: Settings): Promise<void> {
+  const { sql, put } = openStore(settings);
+  const { buckets = {} } = readConfig(settings.root).storage ?? {};
+  for (const [id, { objects_path, ...config }] of Object.entries(buckets)) {
+    const file_size_limit = sizeLimit(settings, config.file_size_limit);
+    const bucket = { allowed_mime_types: null, ...config, id, name: id, file_size_limit };
+    await sql`insert into storage.buckets ${sql(bucket)}
+      on conflict (id) do update set ${sql(bucket)}`;
+    const rows = await sql`select name from storage.objects where bucket_id = ${id}`;
+    const known = new Set(rows.map(({ name }) => name));
+    const cwd = join(settings.root, "supabase", objects_path ?? "");
+    for await (const path of glob(objects_path ? "**/*.*" : [], { cwd })) {
+      const place = { bucket_id: id, name: path.replaceAll(sep, "/") };
+      const mimetype = getMimeType(path) ?? "application/octet-stream";
+      const told = { mimetype, cacheControl: "max-age=3600" };
+      if (known.has(place.name)) continue;
+      await put(service, place, { bytes: await readFile(join(cwd, path)), ...told }, true);
+    }
+  }
+  await sql.end();
 }

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -179,20 +180,13 @@ describe("uploads", () => {
 
   test("what is told of a file is kept, in a form and in headers alike", async () => {
     const from = as.owner.storage.from("vault");
-    const options = {
-      contentType: "image/png",
-      cacheControl: "60",
-      metadata: { alt: "Ein Haus 🏠" },
-    };
+    const options = { contentType: "image/png", cacheControl: "60", upsert: true };
     for (const body of [png, new File([png], "a.png", { type: "image/png" })]) {
-      await from.upload(named("a.png"), body, { ...options, upsert: true });
-      const { data } = await from.info(named("a.png"));
-      expect(data).toMatchObject({
-        ...{ name: named("a.png"), bucketId: "vault", size: png.length },
-        ...{ contentType: "image/png", cacheControl: "max-age=60", metadata: options.metadata },
-      });
-      expect(data?.etag).toMatch(/^"[0-9a-f]{32}"$/);
-      expect(new Date(data?.createdAt ?? "").getTime()).toBeGreaterThan(Date.now() - 60_000);
+      await from.upload(named("a.png"), body, options);
+      const file = (await from.list(owner)).data?.[0];
+      const metadata = { size: png.length, mimetype: "image/png", cacheControl: "max-age=60" };
+      expect(file).toMatchObject({ name: "a.png", metadata });
+      expect(new Date(file?.created_at ?? "").getTime()).toBeGreaterThan(Date.now() - 60_000);
     }
     const [row] = await sql`select owner_id from storage.objects where name = ${named("a.png")}`;
     expect(row?.owner_id).toBe(owner);
@@ -261,12 +255,13 @@ describe("uploads", () => {
     const part = '--x\r\ncontent-disposition: form-data; name=""; filename="a"\r\n\r\n';
     const type = kind === "form" ? "multipart/form-data; boundary=x" : "text/plain";
     const socket = connect(settings.ports.api, "127.0.0.1");
+    const sent = once(socket, "drain");
     socket.write(
       `POST /storage/v1/object/vault/${named("broken")} HTTP/1.1\r\nhost: localhost\r\n` +
         `authorization: Bearer ${key}\r\ncontent-type: ${type}\r\ncontent-length: 9000000\r\n\r\n` +
         `${kind === "form" ? part : ""}${"x".repeat(500_000)}`,
     );
-    await expect.poll(files).toHaveLength(before.length + 1);
+    await sent;
     socket.destroy();
     await expect.poll(files).toEqual(before);
     await expectInStep();
@@ -335,18 +330,6 @@ describe("content types", () => {
     expect(response.headers.get("content-type")).toBe("image/svg+xml");
     expect(response.headers.get("content-security-policy")).toBe("sandbox");
   });
-
-  test("moving and copying do not bring in what a bucket does not take", async () => {
-    const from = as.owner.storage.from("vault");
-    await from.upload(named("a.html"), page, { contentType: "text/html" });
-    const options = { destinationBucket: "avatars" };
-    for (const result of [
-      await from.copy(named("a.html"), named("a.png"), options),
-      await from.move(named("a.html"), named("a.png"), options),
-    ]) {
-      expect(result.error).toEqual(refused("415", "InvalidMimeType"));
-    }
-  });
 });
 
 describe("rights", () => {
@@ -358,14 +341,11 @@ describe("rights", () => {
       const insert = await from.upload(named("b.txt"), body);
       const upsert = await from.upload(named("a.txt"), body, { upsert: true });
       const update = await from.update(named("a.txt"), body);
-      const signed = await from.createSignedUploadUrl(named("b.txt"));
-      for (const { error } of [insert, upsert, update, signed]) {
+      for (const { error } of [insert, upsert, update]) {
         expect(error).toEqual(refused("403", "AccessDenied"));
         expect(error?.message).toBe("new row violates row-level security policy");
       }
       expect(await from.remove([named("a.txt")])).toEqual({ data: [], error: null });
-      const move = await from.move(named("a.txt"), `${stranger}/a.txt`);
-      expect(move.error).toEqual(refused("404", "NoSuchKey"));
     }
     expect(await text(named("a.txt"))).toBe("mine");
     await expectInStep();
@@ -375,10 +355,7 @@ describe("rights", () => {
     await upload(named("a.txt"), "mine");
     const attempts = (from: ReturnType<SupabaseClient["storage"]["from"]>, name: string) => [
       from.download(name),
-      from.info(name),
       from.createSignedUrl(name, 60),
-      from.copy(name, `${stranger}/copy.txt`),
-      from.move(name, `${stranger}/moved.txt`),
     ];
     for (const who of ["anon", "stranger"] as const) {
       const from = as[who].storage.from("vault");
@@ -386,13 +363,9 @@ describe("rights", () => {
         for (const { error } of await Promise.all(attempts(from, name))) {
           expect(error).toEqual(refused("404", "NoSuchKey"));
         }
-        expect((await from.exists(name)).data).toBe(false);
       }
       expect((await from.list(owner)).data).toEqual([]);
-      const several = await from.createSignedUrls([named("a.txt")], 60);
-      expect(several.data?.[0]).toMatchObject({ signedUrl: null, error: expect.any(String) });
     }
-    expect((await as.owner.storage.from("vault").exists(named("a.txt"))).data).toBe(true);
     expect((await as.service.storage.from("vault").download(named("a.txt"))).error).toBeNull();
   });
 
@@ -448,11 +421,10 @@ describe("rights", () => {
 
 describe("nonsense", () => {
   const values = [null, 1, "x", [], {}, { nested: [null] }, "\u0000", -1, 1e300];
-  test.each(["list/vault", "sign/vault", "sign/vault/a", "move", "copy"])(
+  test.each(["list/vault", "sign/vault/a"])(
     "sent to %s is refused, and breaks nothing",
     async (path) => {
-      const fields =
-        "prefix search limit offset sortBy expiresIn paths bucketId sourceKey destinationKey";
+      const fields = "prefix search limit offset sortBy expiresIn";
       for (const value of values) {
         const whole = JSON.stringify(value);
         const each = Object.fromEntries(fields.split(" ").map((field) => [field, value]));
@@ -478,20 +450,11 @@ describe("nonsense", () => {
     expect(response.status).toBe(400);
   });
 
-  test("sent to buckets and removals is refused", async () => {
+  test("sent to removals is refused", async () => {
     for (const value of values) {
-      for (const [method, path, body] of [
-        ["DELETE", "object/vault", { prefixes: value }],
-        ["POST", "bucket", { name: value }],
-        ["POST", "bucket", { name: "nonsense", file_size_limit: value, public: value }],
-        ["PUT", "bucket/vault", { name: "vault" }],
-        ["PUT", "bucket/vault", { name: "vault", allowed_mime_types: value, public: value }],
-      ] as const) {
-        const init = { method, body: JSON.stringify(body), key: settings.keys.secret };
-        expect((await raw(`/${path}`, init)).status, JSON.stringify(body)).toBeLessThan(500);
-      }
+      const init = { method: "DELETE", body: JSON.stringify({ prefixes: value }) };
+      expect((await raw("/object/vault", init)).status).toBeLessThan(500);
     }
-    await as.service.storage.deleteBucket("x");
   });
 });
 
@@ -530,8 +493,6 @@ describe("names", () => {
     ],
   ];
   test.each(bad)("%j is none, wherever it is sent", async (name) => {
-    const from = as.service.storage.from("vault");
-    await from.upload("a.txt", "a");
     const path = name.split("/").map((step) => encodeURIComponent(step).replaceAll(".", "%2E"));
     const secret = settings.keys.secret;
     const upload = await raw(`/object/vault/${path.join("%2F")}`, {
@@ -540,9 +501,6 @@ describe("names", () => {
       body: "x",
     });
     expect((await upload.json()).error).toMatch(/InvalidKey|NotFound/);
-    for (const { error } of [await from.move("a.txt", name), await from.copy("a.txt", name)]) {
-      expect(error).toEqual(refused("400", "InvalidKey"));
-    }
     await expectInStep();
   });
 
@@ -555,7 +513,7 @@ describe("names", () => {
       "....//outside",
       "a/..%5c..%5coutside",
     ]) {
-      for (const route of ["object/public/open", "object/open", "object/info/open"]) {
+      for (const route of ["object/public/open", "object/open"]) {
         const response = await raw(`/${route}/${path}`, { key: settings.keys.secret });
         expect(response.status, path).toBe(400);
         expect(await response.text()).not.toContain("secret");
@@ -571,13 +529,7 @@ describe("downloads", () => {
     const publicUrl = as.anon.storage.from("open").getPublicUrl(named("a.png")).data.publicUrl;
     expect((await fetch(publicUrl)).status).toBe(200);
     expect((await raw(`/object/open/${named("a.png")}`, { key: "" })).status).toBe(200);
-    for (const path of [
-      "public/vault",
-      "vault",
-      "authenticated/vault",
-      "info/vault",
-      "public/missing",
-    ]) {
+    for (const path of ["public/vault", "vault", "authenticated/vault", "public/missing"]) {
       const response = await raw(`/object/${path}/${named("a.png")}`, { key: "" });
       expect(await response.json()).toMatchObject({ statusCode: "404", error: "Bucket not found" });
     }
@@ -662,14 +614,6 @@ describe("signed URLs", () => {
     const response = await fetch(data?.signedUrl ?? "");
     expect(await response.text()).toBe("letter");
     expect(response.headers.get("content-disposition")).toContain("b.txt");
-    expect(Date.parse(response.headers.get("expires") ?? "")).toBeGreaterThan(Date.now());
-    const names = [named("a.txt"), named("missing.txt")];
-    const several = await from.createSignedUrls(names, 60);
-    expect(several.data?.map(({ path, error }) => [path, error !== null])).toEqual([
-      [names[0], false],
-      [names[1], true],
-    ]);
-    expect(await (await fetch(several.data?.[0]?.signedUrl ?? "")).text()).toBe("letter");
   });
 
   test("are worth nothing when they ran out, were changed or were meant for something else", async () => {
@@ -677,52 +621,28 @@ describe("signed URLs", () => {
     await upload(named("b.txt"), "another");
     const from = as.owner.storage.from("vault");
     const signed = new URL((await from.createSignedUrl(named("a.txt"), 1)).data?.signedUrl ?? "");
-    const upload1 = await from.createSignedUploadUrl(named("a.txt"), { upsert: true });
     const good = signed.searchParams.get("token") ?? "";
     const [head, body, signature] = good.split(".");
-    const claims = { use: "read", url: `vault/${named("a.txt")}` };
+    const claims = { url: `/object/sign/vault/${named("a.txt")}` };
     const tokens = {
       changed: `${head}.${Buffer.from(JSON.stringify({ ...claims, exp: 9e9 })).toString("base64url")}.${signature}`,
       unsigned: `${Buffer.from('{"alg":"none"}').toString("base64url")}.${body}.`,
       jwt: await token(claims),
-      upload: upload1.data?.token ?? "",
       none: "",
     };
     for (const value of Object.values(tokens)) {
       const response = await raw(`/object/sign/vault/${named("a.txt")}?token=${value}`, {
         key: "",
       });
-      expect(await response.json()).toMatchObject({
-        ...{ statusCode: "400", error: expect.stringMatching(/InvalidJWT|InvalidSignature/) },
-      });
+      expect(await response.json()).toMatchObject({ statusCode: "400", error: "InvalidJWT" });
     }
     const other = await raw(`/object/sign/vault/${named("b.txt")}?token=${good}`, { key: "" });
-    expect(await other.json()).toMatchObject({ error: "InvalidSignature" });
-    const asUpload = await from.uploadToSignedUrl(named("a.txt"), good, "overwritten");
-    expect(asUpload.error).toEqual(refused("400", "InvalidSignature"));
+    expect(await other.json()).toMatchObject({ error: "InvalidJWT" });
     await expect.poll(async () => (await fetch(signed)).status, { timeout: 4000 }).toBe(400);
-    const late = (await (await fetch(signed)).json()) as { message: string };
-    expect(late.message).toBe('"exp" claim timestamp check failed');
-  });
-
-  test("for uploading take one file, from anybody, to one place", async () => {
-    const { data } = await as.owner.storage.from("vault").createSignedUploadUrl(named("a.txt"));
-    const from = as.anon.storage.from("vault");
-    const given = data?.token ?? "";
-    const elsewhere = await from.uploadToSignedUrl(named("b.txt"), given, "x");
-    expect(elsewhere.error).toEqual(refused("400", "InvalidSignature"));
-    const sent = await from.uploadToSignedUrl(named("a.txt"), given, new File(["sent"], "a.txt"));
-    expect(sent.data).toEqual({ path: named("a.txt"), fullPath: `vault/${named("a.txt")}` });
-    expect(await text(named("a.txt"))).toBe("sent");
-    const twice = await from.uploadToSignedUrl(named("a.txt"), given, "again");
-    expect(twice.error).toEqual(refused("409", "KeyAlreadyExists"));
-    const [row] = await sql`select owner_id from storage.objects where name = ${named("a.txt")}`;
-    expect(row?.owner_id).toBe(owner);
-    await expectInStep();
   });
 });
 
-describe("lists, moves, copies and removals", () => {
+describe("lists and removals", () => {
   test("a folder lists its files and folders, a page at a time", async () => {
     for (const name of [
       "b.txt",
@@ -757,32 +677,6 @@ describe("lists, moves, copies and removals", () => {
     expect(unknown.error).toEqual(refused("400", "InvalidRequest"));
   });
 
-  test("a move keeps the file, a copy makes another, and neither overwrites", async () => {
-    const { id } = await upload(named("a.txt"), "content");
-    const from = as.owner.storage.from("vault");
-    expect((await from.move(named("a.txt"), named("dir/b.txt"))).error).toBeNull();
-    expect((await from.info(named("dir/b.txt"))).data?.id).toBe(id);
-    expect(await text(named("a.txt"))).toEqual(refused("404", "NoSuchKey"));
-    const copy = await from.copy(named("dir/b.txt"), named("c.txt"));
-    expect(copy.data).toEqual({ path: `vault/${named("c.txt")}` });
-    const across = await from.move(named("c.txt"), named("c.txt"), { destinationBucket: "open" });
-    expect(across.error).toBeNull();
-    expect(await text(named("c.txt"), "open")).toBe("content");
-    await upload(named("taken.txt"), "taken");
-    for (const { error } of [
-      await from.copy(named("dir/b.txt"), named("taken.txt")),
-      await from.move(named("dir/b.txt"), named("taken.txt")),
-    ]) {
-      expect(error).toEqual(refused("409", "KeyAlreadyExists"));
-    }
-    const nowhere = await from.copy(named("dir/b.txt"), "x", { destinationBucket: "missing" });
-    expect(nowhere.error).toEqual(refused("404", "NoSuchBucket"));
-    const foreign = await from.move(named("dir/b.txt"), `${stranger}/b.txt`);
-    expect(foreign.error).toEqual(refused("403", "AccessDenied"));
-    expect(await text(named("taken.txt"))).toBe("taken");
-    await expectInStep();
-  });
-
   test("a removal takes what it may, says what it took, and the files are gone", async () => {
     await upload(named("a.txt"));
     await upload(named("b.txt"));
@@ -792,53 +686,8 @@ describe("lists, moves, copies and removals", () => {
     expect(data?.map(({ name }) => name).sort()).toEqual([named("a.txt"), named("b.txt")]);
     expect(data?.[0]).toMatchObject({ bucket_id: "vault", owner_id: owner });
     await expectInStep();
-    expect((await as.service.storage.from("vault").exists(`${stranger}/c.txt`)).data).toBe(true);
-  });
-});
-
-describe("buckets", () => {
-  test("are the secret key's", async () => {
-    const { storage: admin } = as.service;
-    const options = { public: false, fileSizeLimit: "1KB", allowedMimeTypes: ["image/*"] };
-    expect((await admin.createBucket("fresh", options)).data).toEqual({ name: "fresh" });
-    expect((await admin.createBucket("fresh")).error).toEqual(refused("409", "KeyAlreadyExists"));
-    const fresh = { id: "fresh", file_size_limit: 1000, allowed_mime_types: ["image/*"] };
-    expect((await admin.getBucket("fresh")).data).toMatchObject(fresh);
-    const from = admin.from("fresh");
-    const webp = { contentType: "image/webp" };
-    expect((await from.upload("a", "x".repeat(1000), webp)).error).toBeNull();
-    expect((await from.upload("b", "x".repeat(1001), webp)).error).toEqual(
-      refused("413", "EntityTooLarge"),
-    );
-    expect((await from.upload("b", "x")).error).toEqual(refused("415", "InvalidMimeType"));
-    await admin.updateBucket("fresh", { public: true, allowedMimeTypes: null });
-    const updated = { public: true, file_size_limit: 1000, allowed_mime_types: null };
-    expect((await admin.getBucket("fresh")).data).toMatchObject(updated);
-    expect((await admin.deleteBucket("fresh")).error).toEqual(refused("409", "InvalidRequest"));
-    expect((await admin.emptyBucket("fresh")).error).toBeNull();
-    await expectInStep();
-    expect((await admin.deleteBucket("fresh")).error).toBeNull();
-    for (const { error } of [
-      await admin.getBucket("fresh"),
-      await admin.deleteBucket("fresh"),
-      await admin.updateBucket("fresh", { public: true }),
-      await admin.from("fresh").upload("a", "a"),
-    ]) {
-      expect(error).toEqual(refused("404", "NoSuchBucket"));
-    }
-    expect((await admin.createBucket("a/b")).error).toEqual(refused("400", "InvalidRequest"));
-  });
-
-  test("are neither seen nor changed by others", async () => {
-    const { storage: other } = as.owner;
-    expect((await other.listBuckets()).data).toEqual([]);
-    expect((await other.getBucket("vault")).error).toEqual(refused("404", "NoSuchBucket"));
-    expect((await other.createBucket("mine")).error).toEqual(refused("403", "AccessDenied"));
-    const update = await other.updateBucket("vault", { public: true });
-    expect(update.error).toEqual(refused("404", "NoSuchBucket"));
-    expect((await other.deleteBucket("vault")).error).toEqual(refused("404", "NoSuchBucket"));
-    const names = (await as.service.storage.listBuckets()).data?.map(({ name }) => name);
-    expect(names).toEqual(["avatars", "open", "vault"]);
+    const kept = await as.service.storage.from("vault").download(`${stranger}/c.txt`);
+    expect(await kept.data?.text()).toBe("theirs");
   });
 });
 
@@ -854,14 +703,10 @@ describe("seeds and restarts", () => {
     const before = await versions();
     await seedBuckets(settings);
     expect(await versions()).toEqual(before);
-    const path = join(settings.root, "supabase/seeds/avatars/demo/face.png");
-    await writeFile(path, Buffer.concat([png, png]));
+    await writeFile(join(settings.root, "supabase/seeds/avatars/demo/second.png"), png);
     await seedBuckets(settings);
-    const changed = await raw("/object/public/avatars/demo/face.png", { key: "" });
-    expect(changed.headers.get("content-length")).toBe(String(png.length * 2));
+    expect(await versions()).toHaveLength(before.length + 1);
     await expectInStep();
-    await writeFile(path, png);
-    await seedBuckets(settings);
   });
 
   test("what a crash left behind is gone after the next start", async () => {
