@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { glob, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { glob, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { getMimeType } from "hono/utils/mime";
 import postgres, { type Row, type TransactionSql } from "postgres";
@@ -10,7 +10,6 @@ import type { Settings } from "./settings.ts";
 import { type Download, mustAccept, mustBeName, refusal, type Upload } from "./storage-files.ts";
 
 export type Place = { bucket_id: string; name: string };
-export type Store = ReturnType<typeof openStore>;
 
 /** The size that no file may exceed: `2MiB`, say, in bytes; the project's own unless it is given. */
 export function sizeLimit(settings: Settings, limit?: string): number {
@@ -21,15 +20,15 @@ export function sizeLimit(settings: Settings, limit?: string): number {
 
 /**
  * Rows in the database, used as the caller under row-level security, and for each a file in the
- * data folder, called by the row's version. The file is there before the row is seen and goes after
- * it: whatever breaks leaves at most a file without a row, which the next start removes.
+ * data folder, called by the row's id. The file is whole before the row is seen and goes after it:
+ * whatever breaks leaves at most a file without a row, which the next start removes.
  */
 export function openStore(settings: Settings) {
   const sql = postgres(settings.authenticatorUrl, { max: 8 });
   const folder = join(settings.dataDir, "storage");
   mkdirSync(folder, { recursive: true });
-  const drop = (rows: Row[]) =>
-    Promise.all(rows.map(({ version }) => rm(join(folder, version), { force: true })));
+  const drop = (ids: string[]) =>
+    Promise.all(ids.map((id) => rm(join(folder, id), { force: true })));
 
   /** Row-level security holds in here, and the triggers on Storage's tables let rows go. */
   const as = (caller: Caller, queries: (tx: TransactionSql) => Promise<Row[]>) =>
@@ -39,69 +38,45 @@ export function openStore(settings: Settings) {
         set_config('role', ${caller.role}, true)`;
       return queries(tx);
     });
-  const find = (tx: TransactionSql, { bucket_id, name }: Place) =>
-    tx`select * from storage.objects where bucket_id = ${bucket_id} and name = ${name}`;
 
   async function findBucket(id: string): Promise<Row> {
     const [bucket] = await sql`select * from storage.buckets where id = ${id}`;
     return bucket ?? Promise.reject(refusal("NoSuchBucket"));
   }
 
-  /** An object and its bytes; one that is replaced in between is looked for once more. */
-  async function read(caller: Caller, place: Place, attempts = 2): Promise<Download> {
-    const [object] = await as(caller, (tx) => find(tx, place));
-    if (!object || attempts === 0) throw refusal("NoSuchKey");
-    const bytes = await readFile(join(folder, object.version)).catch(() => null);
-    return bytes ? { object, bytes } : read(caller, place, attempts - 1);
+  async function read(caller: Caller, { bucket_id, name }: Place): Promise<Download> {
+    const [object] = await as(caller, (tx) => {
+      return tx`select * from storage.objects where bucket_id = ${bucket_id} and name = ${name}`;
+    });
+    const bytes = object && (await readFile(join(folder, object.id)).catch(() => null));
+    if (bytes) return { object, bytes };
+    throw refusal("NoSuchKey");
   }
 
   async function put(caller: Caller, place: Place, upload: Upload, upsert: boolean) {
     mustBeName(place.name);
     mustAccept(await findBucket(place.bucket_id), upload);
     const { bytes, ...told } = upload;
-    const ids = { id: randomUUID(), version: randomUUID(), owner_id: caller.sub };
-    const row = { ...place, ...ids, metadata: { ...told, size: bytes.length } };
-    const Key = `${place.bucket_id}/${place.name}`;
-    const replaced = await as(caller, async (tx) => {
-      await tx`select pg_advisory_xact_lock(hashtextextended(${Key}, 0))`;
-      const before = await find(tx, place);
-      const columns = tx(row, "version", "metadata");
-      const replace = tx`on conflict (bucket_id, name) do update set ${columns}`;
-      await tx`insert into storage.objects ${tx(row)} ${upsert ? replace : tx``}`;
-      await writeFile(join(folder, row.version), bytes);
-      return before;
+    const owned = { id: randomUUID(), owner_id: caller.sub };
+    const row = { ...place, ...owned, metadata: { ...told, size: bytes.length } };
+    const [stored = row] = await as(caller, async (tx) => {
+      const replace = tx`on conflict (bucket_id, name) do update set ${tx(row, "metadata")} returning id`;
+      const replaced = await tx`insert into storage.objects ${tx(row)} ${upsert ? replace : tx``}`;
+      // Others who write to this row wait for the commit; those who read get the one file or the other.
+      const part = join(folder, `${row.id}.part`);
+      await writeFile(part, bytes);
+      await rename(part, join(folder, replaced[0]?.id ?? row.id));
+      return replaced;
     });
-    await drop(replaced);
-    return { Id: replaced[0]?.id ?? row.id, Key };
-  }
-
-  /** All that is below a folder, in the order that is asked for. */
-  const list = (caller: Caller, { bucket_id, name }: Place, column: string, isLastFirst: boolean) =>
-    as(
-      caller,
-      (tx) => tx`select * from storage.objects
-      where bucket_id = ${bucket_id} and starts_with(name, ${name})
-      order by ${column === "name" ? tx`lower(name) collate "C"` : tx(column)}
-        ${isLastFirst ? tx`desc` : tx``}`,
-    );
-
-  async function remove(caller: Caller, bucket_id: string, names: string[]) {
-    const removed = await as(caller, (tx) => {
-      return tx`delete from storage.objects
-        where bucket_id = ${bucket_id} and name = any(${names}) returning *`;
-    });
-    await drop(removed);
-    return removed;
+    return { Id: stored.id, Key: `${place.bucket_id}/${place.name}` };
   }
 
   async function dropOrphans() {
-    const rows = await sql`select version from storage.objects`;
-    const known = new Set(rows.map(({ version }) => version));
-    const files = (await readdir(folder)).filter((version) => !known.has(version));
-    await drop(files.map((version) => ({ version })));
+    const known = new Set((await sql`select id from storage.objects`).map(({ id }) => id));
+    await drop((await readdir(folder)).filter((id) => !known.has(id)));
   }
 
-  return { sql, findBucket, read, put, list, remove, dropOrphans };
+  return { sql, as, findBucket, read, put, drop, dropOrphans };
 }
 
 /** Makes the buckets of `config.toml`, and copies in what their `objects_path` has and they lack. */
@@ -117,11 +92,11 @@ export async function seedBuckets(settings: Settings): Promise<void> {
     const known = new Set(rows.map(({ name }) => name));
     const cwd = join(settings.root, "supabase", objects_path ?? "");
     for await (const path of glob(objects_path ? "**/*.*" : [], { cwd })) {
-      const place = { bucket_id: id, name: path.replaceAll(sep, "/") };
-      const mimetype = getMimeType(path) ?? "application/octet-stream";
-      const told = { mimetype, cacheControl: "max-age=3600" };
-      if (known.has(place.name)) continue;
-      await put(service, place, { bytes: await readFile(join(cwd, path)), ...told }, true);
+      const name = path.replaceAll(sep, "/");
+      if (known.has(name)) continue;
+      const told = { mimetype: getMimeType(path) ?? "", cacheControl: "max-age=3600" };
+      const upload = { bytes: await readFile(join(cwd, path)), ...told };
+      await put(service, { bucket_id: id, name }, upload, false);
     }
   }
   await sql.end();

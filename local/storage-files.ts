@@ -48,15 +48,13 @@ export async function receive(request: Request): Promise<Upload> {
 export async function serve(request: Request, { bytes, object }: Download) {
   const { mimetype, cacheControl } = object.metadata;
   const isType = /^[\w.+-]+\/[\w.+-]+( *;[ -~]*)?$/.test(mimetype);
-  // A page is never served as one. Other XML, SVG above all, may hold scripts too: opened as a page
-  // it gets no origin to run them in.
+  // As on hosted, a page is never served as one.
   const type = isType
     ? mimetype.replace(/.*html[^; ]*/i, "text/plain")
     : "application/octet-stream";
   const file = new File([bytes], "", { type, lastModified: object.updated_at });
   const options = { acceptRanges: true, cacheControl, etag: "strong" } as const;
   const response = await createFileResponse(file, request, options);
-  if (/xml/i.test(type)) response.headers.set("content-security-policy", "sandbox");
   response.headers.set("x-content-type-options", "nosniff");
   const download = new URL(request.url).searchParams.get("download");
   const name = encodeURIComponent(download ?? "");

@@ -5,7 +5,7 @@ import { sign, verify } from "hono/jwt";
 import { z } from "zod";
 import { type Caller, InvalidToken, resolveCaller, service } from "./caller.ts";
 import type { Settings } from "./settings.ts";
-import { openStore, type Place, type Store, sizeLimit } from "./storage-buckets.ts";
+import { openStore, type Place, sizeLimit } from "./storage-buckets.ts";
 import { receive, refusal, serve } from "./storage-files.ts";
 
 type Env = { Variables: { caller: Caller } };
@@ -51,7 +51,7 @@ function asRefusal(error: Error & { code?: string }): HTTPException {
 }
 
 /** Public files and signed URLs need no key; for the rest the policies say who may do what. */
-function addRoutes(app: Hono<Env>, store: Store, settings: Settings): void {
+function addRoutes(app: Hono<Env>, store: ReturnType<typeof openStore>, settings: Settings): void {
   async function download(c: Context, caller: Caller | null) {
     const bucket = await store.findBucket(placeOf(c).bucket_id);
     const reader = bucket.public ? service : caller;
@@ -83,9 +83,14 @@ function addRoutes(app: Hono<Env>, store: Store, settings: Settings): void {
   });
   app.post("/object/list/:bucket_id", async (c) => {
     const { prefix, search, limit, offset, sortBy } = listBody.parse(await c.req.json());
+    const { column, order } = sortBy;
     const folder = prefix.replace(/([^/])$/, "$1/");
-    const within = { bucket_id: placeOf(c).bucket_id, name: folder };
-    const rows = await store.list(c.var.caller, within, sortBy.column, sortBy.order === "desc");
+    const rows = await store.as(c.var.caller, (sql) => {
+      const key = column === "name" ? sql`lower(name) collate "C"` : sql(column);
+      return sql`select * from storage.objects
+        where bucket_id = ${placeOf(c).bucket_id} and starts_with(name, ${folder})
+        order by ${key} ${order === "desc" ? sql`desc` : sql`asc`}`;
+    });
     // The files right in the folder; a folder in it is an entry without an id, once.
     const entries = rows.map((row) => {
       const [name = "", inner] = row.name.slice(folder.length).split("/");
@@ -104,6 +109,11 @@ function addRoutes(app: Hono<Env>, store: Store, settings: Settings): void {
   });
   app.delete("/object/:bucket_id", async (c) => {
     const { prefixes } = z.object({ prefixes: z.array(z.string()) }).parse(await c.req.json());
-    return c.json(await store.remove(c.var.caller, placeOf(c).bucket_id, prefixes));
+    const removed = await store.as(c.var.caller, (sql) => {
+      return sql`delete from storage.objects
+        where bucket_id = ${placeOf(c).bucket_id} and name = any(${prefixes}) returning *`;
+    });
+    await store.drop(removed.map(({ id }) => id));
+    return c.json(removed);
   });
 }
