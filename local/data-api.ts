@@ -3,78 +3,59 @@ import {
   App,
   type ConnectionContextOptions,
   type HonoContext,
-  RelationNotFoundError,
   type VarsContext,
 } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import type { MiddlewareHandler } from "hono";
+import { HTTPException } from "hono/http-exception";
 import { sql } from "kysely";
-import type { Caller } from "./caller.ts";
+import { type Caller, resolveCaller } from "./caller.ts";
 import type { Config } from "./config.ts";
-import { asDatabaseError, type DatabaseError, refusal } from "./data-api-errors.ts";
-import { asked, FilterOnce, mend } from "./data-api-requests.ts";
+import { refusal } from "./data-api-errors.ts";
+import { asked, filterOnce, mend } from "./data-api-requests.ts";
 import type { Settings } from "./settings.ts";
 
 type Catalog = Awaited<ReturnType<PostgresConnection["introspect"]>>;
+type Claims = { role: string; jwt: Caller["claims"] };
 type Database = PostgresConnection["kysely"];
-type RpcContext = ConnectionContextOptions["rpc"];
 
-/** PostgREST as far as this project needs it, for callers whose keys are checked already. */
-export type DataApi = {
-  fetch(request: Request, caller: Caller): Promise<Response>;
-  stop(): Promise<void>;
+/** lite hands JSON over as text that is ready. */
+const serialize = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+const type = (oid: number, parse: (value: string) => unknown) => {
+  return { to: oid, from: [oid], serialize, parse };
 };
-
-const text = (oid: number, parse: (value: string) => unknown) => ({
-  to: oid,
-  from: [oid],
-  serialize: String,
-  parse,
-});
 
 /** Postgres prints `2026-11-23 05:00:00+00`, PostgREST and JSON `2026-11-23T05:00:00+00:00`. */
 const instant = (value: string) => value.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00");
 
-/** lite hands JSON over as text that is ready, but a string that is a JSON value as it is. */
-const json = (oid: number) => ({
-  ...text(oid, JSON.parse),
-  serialize: (value: unknown) => (isJson(value) ? value : JSON.stringify(value)),
-});
-
-function isJson(value: unknown): boolean {
-  try {
-    return typeof value === "string" && JSON.parse(value) !== undefined;
-  } catch {
-    return false;
-  }
-}
-
 /** How values travel between lite and Postgres. */
 export const types = {
-  json: json(114),
-  jsonb: json(3802),
-  timestamp: text(1114, instant),
-  timestamptz: text(1184, instant),
-  numeric: text(1700, (value) => (Number.isFinite(Number(value)) ? Number(value) : value)),
+  json: type(114, JSON.parse),
+  jsonb: type(3802, JSON.parse),
+  timestamp: type(1114, instant),
+  timestamptz: type(1184, instant),
+  numeric: type(1700, (value) => (Number.isFinite(Number(value)) ? Number(value) : value)),
 };
 
+/** Reads the catalog as the tables' owner: `authenticator` owns nothing and would see nothing. */
+export async function readCatalog({ databaseUrl }: Settings): Promise<Catalog> {
+  const reader = new PostgresConnection({ url: databaseUrl, postgresOptions: { max: 1 } });
+  const catalog = await reader.introspect().finally(() => reader.close());
+  // As PostgREST, tell "one" from "many" by constraints alone: a partial unique index says neither.
+  return { ...catalog, indexes: [] };
+}
+
 class DataConnection extends PostgresConnection {
-  readonly #catalogReader: PostgresConnection;
+  readonly #settings: Settings;
   #catalog: Promise<Catalog> | undefined;
 
   constructor(settings: Settings) {
     super({ url: settings.authenticatorUrl, postgresOptions: { types, onnotice: () => {} } });
-    const postgresOptions = { max: 1, idle_timeout: 5 };
-    this.#catalogReader = new PostgresConnection({ url: settings.databaseUrl, postgresOptions });
+    this.#settings = settings;
   }
 
-  /** Reads the catalog as the tables' owner: `authenticator` owns nothing and would see nothing. */
   override introspect(): Promise<Catalog> {
-    this.#catalog ??= this.#catalogReader.introspect().then((catalog) => {
-      if (!catalog.functions) this.#catalog = undefined;
-      // As PostgREST, tell "one" from "many" by constraints alone: a partial unique index says neither.
-      return { ...catalog, indexes: [] };
-    });
+    this.#catalog ??= readCatalog(this.#settings);
     return this.#catalog;
   }
 
@@ -86,12 +67,7 @@ class DataConnection extends PostgresConnection {
   override async onPostgrestAST(ast: AnyAST, vars: VarsContext = {}): Promise<AnyAST> {
     vars.ast = ast;
     mend(ast, await this.introspect());
-    // A table that is not there is the caller's mistake; lite would log it as a fault.
-    return super.onPostgrestAST(ast).catch((error) => {
-      if (!(error instanceof RelationNotFoundError)) throw error;
-      vars.missing = Object.assign(error, { code: "PGRST205" });
-      return ast;
-    });
+    return super.onPostgrestAST(ast);
   }
 
   /**
@@ -103,56 +79,30 @@ class DataConnection extends PostgresConnection {
     work: (db: Database) => Promise<T>,
     options?: ConnectionContextOptions,
   ): Promise<T> {
-    const caller = vars?.auth as { role: string; jwt: Caller["claims"] };
-    if (vars?.missing) return refusal(vars.missing as DatabaseError, caller.role) as T;
-    try {
-      return await this.kysely.transaction().execute(async (transaction) => {
-        await become(transaction, caller, options?.rpc);
-        const ast = vars?.ast as AnyAST;
-        const answer = await asked(ast, await work(transaction.withPlugin(new FilterOnce(ast))));
-        if (isRefusal(answer)) throw new Refusal(answer);
-        return answer;
-      });
-    } catch (error) {
-      if (error instanceof Refusal) return error.answer as T;
-      const known = asDatabaseError(error);
-      if (!known) throw error;
-      return refusal(known, caller.role) as T;
-    }
-  }
-
-  override async close(): Promise<void> {
-    await Promise.all([super.close(), this.#catalogReader.close()]);
-  }
-}
-
-/** Told by its status: what `Response` is depends on who made it. */
-const isRefusal = (answer: unknown): answer is Response => (answer as Response)?.status >= 400;
-
-class Refusal extends Error {
-  readonly answer: Response;
-  constructor(answer: Response) {
-    super("The request is answered with an error.");
-    this.answer = answer;
+    const { auth: caller, ast } = vars as { auth: Claims; ast: AnyAST };
+    const request = this.kysely.transaction().execute(async (transaction) => {
+      await become(transaction, caller, options?.rpc);
+      const made = await work(transaction.withPlugin(filterOnce(ast)));
+      const res = await asked(ast, made as Response);
+      if (res.status >= 400) throw new HTTPException(400, { res });
+      return res;
+    });
+    return (await request.catch((error) => refusal(error, caller.role))) as T;
   }
 }
 
 /** Takes on the caller's role and claims until the transaction ends. */
 async function become(
   transaction: Database,
-  { role, jwt }: { role: string; jwt: Caller["claims"] },
-  rpc: RpcContext,
+  { role, jwt }: Claims,
+  rpc: ConnectionContextOptions["rpc"],
 ): Promise<void> {
   await sql`select
     set_config('role', ${role}, true),
     set_config('request.jwt.claims', ${JSON.stringify(jwt)}, true),
     set_config('request.jwt.claim.sub', ${String(jwt.sub ?? "")}, true),
     set_config('statement_timeout', ${role === "anon" ? "3s" : "8s"}, true),
-    set_config('request.method', ${rpc?.method ?? ""}, true),
-    set_config('request.path', ${rpc?.path ?? ""}, true),
     set_config('request.headers', ${JSON.stringify(rpc?.requestHeaders ?? {})}, true),
-    set_config('response.status', '', true),
-    set_config('response.headers', '', true),
     set_config('transaction_read_only', ${rpc?.readOnly ? "on" : "off"}, true)
   `.execute(transaction);
 }
@@ -166,12 +116,12 @@ const identify: MiddlewareHandler<HonoContext> = async (c, next) => {
   await next();
 };
 
-/** Starts the Data API: `@supabase/lite` as PostgREST, on Postgres, for callers who are checked. */
-export async function createDataApi(settings: Settings, config: Config): Promise<DataApi> {
+/** Starts the Data API: `@supabase/lite` as PostgREST, on Postgres. */
+export async function createDataApi(settings: Settings, { api }: Config) {
   const connection = new DataConnection(settings);
   const app = new App({
     connection,
-    api: { ...config.api, enabled: true, pg_safe_update: true },
+    api: { ...api, enabled: true, pg_safe_update: true },
     auth: { enabled: false },
     storage: { enabled: false },
     db: { migrations: { enabled: false } },
@@ -181,7 +131,9 @@ export async function createDataApi(settings: Settings, config: Config): Promise
   await connection.driver.listen("pgrst", forget, forget);
   await Promise.all([app.init(), connection.introspect()]);
   return {
-    fetch: async (request, caller) => app.server.fetch(request, { caller }),
+    fetch: async (request: Request) => {
+      return app.server.fetch(request, { caller: await resolveCaller(request, settings) });
+    },
     stop: () => connection.close(),
   };
 }

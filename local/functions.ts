@@ -5,9 +5,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { setTimeout as wait } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import { proxy } from "hono/proxy";
 import type { Config } from "./config.ts";
+import { refuse } from "./gateway.ts";
 import { startProcess } from "./processes.ts";
 import type { Settings } from "./settings.ts";
 
@@ -15,31 +16,22 @@ import type { Settings } from "./settings.ts";
 const wallClock = 150_000;
 const memory = "--v8-flags=--max-old-space-size=256";
 
-type Worker = { process: ChildProcess; address: Promise<string> };
+type Worker = { process: ChildProcess; origin: Promise<string | undefined> };
+export type Functions = ReturnType<typeof createFunctions>;
 
 /** The edge functions: one Deno process each, started at its first call. */
-export type Functions = {
-  /** How a function wants to be called, or nothing when there is no such function. */
-  find(name: string): { verify_jwt: boolean } | undefined;
-  call(name: string, request: Request): Promise<Response>;
-  stop(): Promise<void>;
-};
-
-export function createFunctions(settings: Settings, config: Config): Functions {
+export function createFunctions(settings: Settings, config: Config) {
   const folder = join(settings.root, "supabase", "functions");
   const workers = new Map<string, Worker>();
   const processes = new Set<ChildProcess>();
   // Those at work end their calls; the next call starts another one, which reads the new code.
-  const retire = () => {
+  const watcher = watch(folder, { recursive: true }, () => {
     for (const { process } of workers.values()) process.stdin?.end();
     workers.clear();
-  };
-  const watcher = watch(folder, { recursive: true }, retire);
+  });
   watcher.on("error", ({ message }) => console.error(`[functions] Sees no changes: ${message}`));
 
-  function workerOf(name: string): Worker {
-    const running = workers.get(name);
-    if (running) return running;
+  function start(name: string): Worker {
     const worker = startWorker(settings, folder, name);
     workers.set(name, worker);
     processes.add(worker.process);
@@ -51,32 +43,28 @@ export function createFunctions(settings: Settings, config: Config): Functions {
   }
 
   return {
-    find(name) {
+    /** How a function wants to be called, or nothing when there is no such function. */
+    find(name: string) {
       const { enabled = true, verify_jwt = true } = config.functions[name] ?? {};
       const exists = /^[a-z0-9][\w-]*$/i.test(name) && existsSync(join(folder, name, "index.ts"));
       return exists && enabled ? { verify_jwt } : undefined;
     },
-    async call(name, request) {
-      const { process, address } = workerOf(name);
-      const origin = await address.catch(() => undefined);
-      if (!origin) return failure(503, "BOOT_ERROR", `${name} did not start: its log tells why`);
-      const signal = AbortSignal.timeout(wallClock);
-      return forward(request, origin, signal).catch((error) => {
-        if (request.signal.aborted) return failure(499, "CLIENT_CLOSED", "The caller went away");
-        console.log(
-          `[${name}] ${request.method} broke off: ${error.cause?.message ?? error.message}`,
-        );
-        if (!signal.aborted)
-          return failure(502, "WORKER_ERROR", `${name} broke off: its log tells why`);
-        process.kill("SIGKILL");
-        return failure(504, "WORKER_LIMIT", `${name} took longer than 150 s`);
+    async call(name: string, request: Request): Promise<Response> {
+      const worker = workers.get(name) ?? start(name);
+      const origin = await worker.origin;
+      if (!origin) return refuse(503, "BOOT_ERROR", `${name} did not start: its log tells why`);
+      const limit = AbortSignal.timeout(wallClock);
+      return forward(request, origin, limit).catch((error) => {
+        const { message } = error.cause ?? error;
+        console.log(`[${name}] ${request.method} broke off: ${message}`);
+        if (!limit.aborted) return refuse(502, "WORKER_ERROR", `${name} broke off: see its log`);
+        worker.process.kill("SIGKILL");
+        return refuse(504, "WORKER_LIMIT", `${name} took longer than 150 s`);
       });
     },
     async stop() {
       watcher.close();
-      retire();
       const ended = Promise.all([...processes].map((process) => once(process, "exit")));
-      await Promise.race([ended, wait(1000, undefined, { ref: false })]);
       for (const process of processes) process.kill("SIGKILL");
       await ended;
     },
@@ -84,15 +72,15 @@ export function createFunctions(settings: Settings, config: Config): Functions {
 }
 
 /** What Deno runs: the function behind a port of its own, for as long as this process lives. */
-const host = (entry: string) =>
-  `import f from ${JSON.stringify(entry)};` +
-  `const s=Deno.serve({hostname:"127.0.0.1",port:0,onListen:({port})=>console.log("port",port)},` +
-  "(r,i)=>f.fetch(r,i));" +
-  "Deno.stdin.readable.pipeTo(new WritableStream()).finally(()=>{" +
-  "setTimeout(Deno.exit,10000);s.shutdown().then(()=>Deno.exit())})";
+const host = (entry: string) => `
+  import f from ${JSON.stringify(entry)};
+  const onListen = ({ port }) => console.log("port", port);
+  const s = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen }, (r, i) => f.fetch(r, i));
+  for await (const _ of Deno.stdin.readable);
+  setTimeout(Deno.exit, 10000);
+  s.shutdown().then(() => Deno.exit());`;
 
 function startWorker(settings: Settings, folder: string, name: string): Worker {
-  const entry = pathToFileURL(join(folder, name, "index.ts")).href;
   const nodeModules = join(settings.root, "node_modules");
   const deno = createRequire(import.meta.url)("deno/install_api.cjs").runInstall();
   const args = [
@@ -100,13 +88,13 @@ function startWorker(settings: Settings, folder: string, name: string): Worker {
     ...["--node-modules-dir=manual", `--config=${join(folder, "deno.json")}`],
     ...["--allow-net", "--allow-env", "--allow-sys=hostname"],
     `--allow-read=${folder},${nodeModules}`,
-    `data:text/javascript,${encodeURI(host(entry))}`,
+    `data:text/javascript,${encodeURI(host(pathToFileURL(join(folder, name, "index.ts")).href))}`,
   ];
   const cache = { DENO_DIR: join(nodeModules, ".cache", "deno"), NO_COLOR: "1" };
   const env = { ...settings.functionEnv, ...cache };
   const process = startProcess(settings, deno, args, { env, cwd: folder });
-  const address = new Promise<string>((resolve, reject) => {
-    process.once("exit", () => reject(new Error(`${name} ended before it listened`)));
+  const origin = new Promise<string | undefined>((resolve) => {
+    process.once("exit", () => resolve(undefined));
     for (const output of [process.stdout, process.stderr]) {
       createInterface({ input: output as Readable }).on("line", (line) => {
         const port = /^port (\d+)$/.exec(line)?.[1];
@@ -115,28 +103,15 @@ function startWorker(settings: Settings, folder: string, name: string): Worker {
       });
     }
   });
-  address.catch(() => {});
-  return { process, address };
+  return { process, origin };
 }
 
 /** Passes a call on, body and answer as they flow. The path begins with the function's name. */
-async function forward(request: Request, origin: string, limit: AbortSignal): Promise<Response> {
-  const url = new URL(request.url);
+function forward(request: Request, origin: string, limit: AbortSignal): Promise<Response> {
+  const { pathname, search } = new URL(request.url);
   const headers = new Headers(request.headers);
-  for (const name of ["connection", "expect", "host", "transfer-encoding"]) headers.delete(name);
-  headers.set("accept-encoding", "identity");
-  const answer = await fetch(origin + url.pathname.slice("/functions/v1".length) + url.search, {
-    method: request.method,
-    headers,
-    body: request.body,
-    duplex: "half",
-    redirect: "manual",
-    signal: AbortSignal.any([request.signal, limit]),
-  } as RequestInit);
-  return new Response(answer.body, answer);
-}
-
-function failure(status: number, code: string, message: string): Response {
-  const headers = { "access-control-allow-origin": "*" };
-  return Response.json({ code, message }, { status, headers });
+  headers.delete("expect");
+  const signal = AbortSignal.any([request.signal, limit]);
+  const url = origin + pathname.slice("/functions/v1".length) + search;
+  return proxy(url, { raw: request, headers, redirect: "manual", signal });
 }

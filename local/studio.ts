@@ -1,13 +1,11 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { getRequestListener } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { studioRouteHandler } from "@supabase/lite";
-import { PostgresConnection } from "@supabase/lite/postgres";
 import { Hono } from "hono";
 import { proxy } from "hono/proxy";
+import { readCatalog } from "./data-api.ts";
+import { listen } from "./gateway.ts";
 import type { Part, Settings } from "./settings.ts";
 
 /**
@@ -16,44 +14,31 @@ import type { Part, Settings } from "./settings.ts";
  */
 export async function startStudio(settings: Settings): Promise<Part> {
   const { ports, urls, keys } = settings;
-  const assets = join(dirname(fileURLToPath(import.meta.resolve("@supabase/lite"))), "static");
-  const hosts = [`127.0.0.1:${ports.studio}`, `localhost:${ports.studio}`];
-  const postgresOptions = { max: 1, idle_timeout: 5 };
-  const database = new PostgresConnection({ url: settings.databaseUrl, postgresOptions });
+  const root = join(dirname(fileURLToPath(import.meta.resolve("@supabase/lite"))), "static");
   const app = new Hono();
   app.use(async (c, next) => {
     // Another name that leads here is a page that had its own name pointed at this machine.
-    if (!hosts.includes(c.req.header("host") ?? "")) return c.text("Open it as 127.0.0.1.", 421);
+    const { hostname } = new URL(c.req.url);
+    if (!/^(127\.0\.0\.1|localhost)$/.test(hostname)) return c.text("Open it as 127.0.0.1.", 421);
     await next();
     c.header("x-frame-options", "DENY");
   });
   app.get("/", (c) => c.redirect("/editor"));
   app.get("/editor/*", (c) => studioRouteHandler(c.req.raw));
-  app.get("/static/*", serveStatic({ root: assets, rewriteRequestPath: (path) => path.slice(7) }));
+  app.get("/static/*", serveStatic({ root, rewriteRequestPath: (path) => path.slice(7) }));
 
   app.use(async (c, next) => {
     if (c.req.header("sec-fetch-site") === "same-origin") return next();
     return c.text("Only the page itself may ask for this.", 403);
   });
   app.get("/_system/info", (c) => c.json({ admin: true }));
-  app.get("/_system/introspect", async (c) => c.json(await database.introspect()));
+  app.get("/_system/introspect", async (c) => c.json(await readCatalog(settings)));
   app.all("/rest/v1/*", (c) => {
     const { pathname, search } = new URL(c.req.url);
     const headers = new Headers(c.req.raw.headers);
-    for (const name of ["authorization", "cookie", "host", "origin", "user-agent"])
-      headers.delete(name);
+    for (const name of ["authorization", "cookie", "user-agent"]) headers.delete(name);
     headers.set("apikey", keys.secret);
     return proxy(urls.api + pathname + search, { raw: c.req.raw, headers });
   });
-
-  const server = createServer(getRequestListener(app.fetch));
-  server.listen(ports.studio, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    async stop() {
-      server.close();
-      server.closeAllConnections();
-      await database.close();
-    },
-  };
+  return await listen(app, ports.studio);
 }
