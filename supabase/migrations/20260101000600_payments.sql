@@ -91,7 +91,16 @@ alter table private.stripe_events enable row level security;
 insert into private.job_kinds (kind, priority, max_running, description) values
   ('issue_documents', 20, 4, 'Issues the invoice and credit notes of a payment, stores their PDFs and mails them.'),
   ('refund_payment', 30, 4, 'Gives money back through Stripe.'),
-  ('close_checkout', 40, 4, 'Closes the Stripe session of a hold that was given back.');
+  ('close_checkout', 40, 4, 'Closes the Stripe session of a hold that was given back.'),
+  ('reconcile_payments', 90, 1, 'Compares Stripe''s books of the last days with ours.');
+
+
+create function private.money(amount bigint, currency text)
+returns text
+language sql immutable
+set search_path = ''
+as $$ select to_char(amount / 100::numeric, 'FM999999999990.00') || ' ' || upper(currency) $$;
+comment on function private.money is 'An amount in minor units as a person reads it: 210.00 USD. Every currency here has two decimals.';
 
 
 -- Checkout --------------------------------------------------------------------------------------
@@ -282,8 +291,8 @@ begin
       'Stripe has given back more than was paid. Please look into it.',
       jsonb_build_array(
         jsonb_build_object('label', 'Payment', 'value', payment.id),
-        jsonb_build_object('label', 'Paid', 'value', payment.amount || ' ' || payment.currency),
-        jsonb_build_object('label', 'Given back', 'value', record_refund.amount_refunded || ' ' || payment.currency)
+        jsonb_build_object('label', 'Paid', 'value', private.money(payment.amount, payment.currency)),
+        jsonb_build_object('label', 'Given back', 'value', private.money(record_refund.amount_refunded, payment.currency))
       ),
       'over_refunded:' || payment.id
     );
@@ -447,8 +456,8 @@ begin
       jsonb_build_array(
         jsonb_build_object('label', 'Payment', 'value', payment.id),
         jsonb_build_object('label', 'Checkout session', 'value', session ->> 'id'),
-        jsonb_build_object('label', 'Expected', 'value', payment.amount || ' ' || payment.currency),
-        jsonb_build_object('label', 'Paid', 'value', coalesce(session ->> 'amount_total', '?') || ' ' || coalesce(session ->> 'currency', '?'))
+        jsonb_build_object('label', 'Expected', 'value', private.money(payment.amount, payment.currency)),
+        jsonb_build_object('label', 'Paid', 'value', coalesce(private.money((session ->> 'amount_total')::bigint, session ->> 'currency'), '?'))
       ),
       'amount_mismatch:' || (session ->> 'id')
     );
@@ -570,7 +579,7 @@ begin
       jsonb_build_object('label', 'Payment', 'value', record_dispute.payment_id),
       jsonb_build_object('label', 'Dispute', 'value', dispute ->> 'id'),
       jsonb_build_object('label', 'Reason', 'value', coalesce(dispute ->> 'reason', '?')),
-      jsonb_build_object('label', 'Amount', 'value', coalesce(dispute ->> 'amount', '?') || ' ' || coalesce(dispute ->> 'currency', ''))
+      jsonb_build_object('label', 'Amount', 'value', coalesce(private.money((dispute ->> 'amount')::bigint, dispute ->> 'currency'), '?'))
     ),
     step || ':' || (dispute ->> 'id')
   );
@@ -1160,3 +1169,141 @@ create trigger follow_cancellation
   after update of status on public.reservations
   for each row when (old.status = 'confirmed' and new.status = 'cancelled')
   execute function private.follow_cancellation();
+
+
+-- Reconciliation --------------------------------------------------------------------------------
+
+create function private.payment_intents_between(since timestamptz, until timestamptz)
+returns setof text
+language sql stable
+security definer -- the worker learns what to look up at Stripe
+set search_path = ''
+as $$
+  select c.payment_intent_id
+  from public.payments p
+  join private.checkouts c on c.payment_id = p.id
+  where p.paid_at between since and until and c.payment_intent_id is not null
+$$;
+comment on function private.payment_intents_between is 'Stripe''s names of what was paid in that time, as we know it.';
+grant execute on function private.payment_intents_between to service_role;
+
+create function private.differences_from_stripe(charges jsonb, since timestamptz, until timestamptz)
+returns table (label text, value text)
+language sql stable
+security definer -- called by private.reconcile_payments alone
+set search_path = ''
+as $$
+  with theirs as (
+    select * from jsonb_to_recordset(charges)
+      as t(charge text, payment_intent text, amount integer, amount_refunded integer, currency text, is_changing boolean)
+  ),
+  ours as (
+    select p.id, p.reservation_id, p.amount, p.amount_refunded, p.currency, c.payment_intent_id, c.purpose,
+      c.refund_wanted, c.is_disputed, r.status as stay,
+      exists (
+        select from private.jobs j
+        where j.state in ('queued', 'running')
+          and j.kind in ('issue_documents', 'refund_payment')
+          and j.payload ->> 'payment_id' = p.id::text
+      ) as is_under_way
+    from public.payments p
+    join private.checkouts c on c.payment_id = p.id
+    join public.reservations r on r.id = p.reservation_id
+    where p.paid_at between since and until
+      or p.paid_at < until and c.payment_intent_id in (select t.payment_intent from theirs t)
+  ),
+  documents as (
+    select o.id, o.amount, o.amount_refunded, o.currency,
+      coalesce(sum(i.total) filter (where i.kind = 'invoice'), 0) as invoiced,
+      coalesce(sum(i.total) filter (where i.kind = 'credit_note'), 0) as credited
+    from ours o
+    left join public.invoices i on i.payment_id = o.id
+    where o.purpose = 'booking' and not o.is_under_way
+    group by o.id, o.amount, o.amount_refunded, o.currency
+  )
+  select 'Paid at Stripe, not here', concat_ws(', ', t.charge, t.payment_intent, private.money(t.amount, t.currency))
+  from theirs t
+  where not t.is_changing and not exists (select from private.checkouts c where c.payment_intent_id = t.payment_intent)
+  union all
+  select 'Paid here, not at Stripe', concat_ws(', ', 'payment ' || o.id, o.payment_intent_id, private.money(o.amount, o.currency))
+  from ours o
+  where not exists (select from theirs t where t.payment_intent = o.payment_intent_id)
+  union all
+  select 'Another amount', format('payment %s: %s at Stripe, %s here', o.id, private.money(t.amount, t.currency), private.money(o.amount, o.currency))
+  from ours o
+  join theirs t on t.payment_intent = o.payment_intent_id
+  where (t.amount, t.currency) is distinct from (o.amount, o.currency)
+  union all
+  select 'Another refund',
+    format('payment %s: %s at Stripe, %s here', o.id, private.money(t.amount_refunded, t.currency), private.money(o.amount_refunded, o.currency))
+  from ours o
+  join theirs t on t.payment_intent = o.payment_intent_id
+  where t.amount_refunded <> o.amount_refunded and not t.is_changing
+  union all
+  select 'Owed and not refunded', format('payment %s: %s', o.id, private.money(o.refund_wanted - o.amount_refunded, o.currency))
+  from ours o
+  where o.refund_wanted > o.amount_refunded and not o.is_disputed and not o.is_under_way
+  union all
+  select 'Paid without a stay', format('payment %s: reservation %s is %s', o.id, o.reservation_id, o.stay)
+  from ours o
+  where o.purpose = 'booking' and o.stay in ('held', 'expired')
+  union all
+  select 'A stay without a payment', format('reservation %s is %s', r.id, r.status)
+  from public.reservations r
+  where r.status in ('confirmed', 'completed')
+    and exists (select from public.payments p where p.reservation_id = r.id and p.created_at between since and until)
+    and not exists (
+      select from public.payments p
+      join private.checkouts c on c.payment_id = p.id
+      where p.reservation_id = r.id and p.paid_at is not null and c.purpose = 'booking'
+    )
+  union all
+  select 'Another invoice', format('payment %s: %s paid, %s invoiced', d.id, private.money(d.amount, d.currency), private.money(d.invoiced, d.currency))
+  from documents d
+  where d.invoiced <> d.amount
+  union all
+  select 'Another credit note',
+    format('payment %s: %s refunded, %s credited', d.id, private.money(d.amount_refunded, d.currency), private.money(d.credited, d.currency))
+  from documents d
+  where d.credited <> d.amount_refunded
+$$;
+comment on function private.differences_from_stripe is
+  'Where payments, reservations and invoices of that time differ from Stripe''s charges, '
+  '[{ charge, payment_intent, amount, amount_refunded, currency, is_changing }], or from each other. What is still under way is none.';
+
+create function private.reconcile_payments(charges jsonb, since timestamptz, until timestamptz)
+returns integer
+language plpgsql
+security definer -- the worker hands in what Stripe says
+set search_path = ''
+as $$
+declare
+  most constant integer := 100;
+  facts jsonb;
+  differences integer;
+begin
+  select count(*), coalesce(jsonb_agg(to_jsonb(d) order by d.label, d.value), '[]') into differences, facts
+  from private.differences_from_stripe(charges, since, until) d;
+
+  if differences > 0 then
+    perform private.alert_admins(
+      'reconciliation',
+      format(
+        '%s between Stripe''s books and ours from %s to %s.',
+        case differences when 1 then 'One difference' else differences || ' differences' end,
+        to_char(since at time zone 'utc', 'FMDD FMMonth YYYY'), to_char(until at time zone 'utc', 'FMDD FMMonth YYYY')
+      ),
+      jsonb_path_query_array(facts, '$[0 to $last]', jsonb_build_object('last', most - 1))
+        || case when differences > most then jsonb_build_array(jsonb_build_object(
+          'label', 'And more', 'value', (differences - most) || ' not shown here'
+        )) else '[]' end,
+      -- The same finding is mailed once a day, however often the job runs.
+      format('reconciliation:%s:%s', private.today(), md5(facts::text))
+    );
+  end if;
+  return differences;
+end;
+$$;
+comment on function private.reconcile_payments is
+  'Mails the admins every difference between Stripe''s books and ours, if there is one, and returns how many there are.';
+grant execute on function private.reconcile_payments to service_role;

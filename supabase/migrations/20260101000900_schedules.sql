@@ -4,3 +4,4 @@ select cron.schedule('wake-jobs', '* * * * *', 'select private.wake_jobs_if_due(
 select cron.schedule('expire-holds', '* * * * *', 'select private.expire_holds()');
 select cron.schedule('complete-stays', '5 0 * * *', 'select private.complete_past_stays()');
 select cron.schedule('prune-jobs', '30 2 * * *', 'select private.prune_jobs()');
+select cron.schedule('reconcile-payments', '0 4 * * *', 'select private.enqueue(''reconcile_payments'')');

@@ -348,6 +348,57 @@ select is(pg_temp.state(held), 'confirmed paid 0', 'and counts') from gone;
 select is(pg_temp.issue(held), 1::bigint, 'with an invoice') from gone;
 select is(buyer - 'name', jsonb_build_object('email', 'olga@home.test', 'address', E'1 Quay\nT12 Cork\nIreland'), 'as she told Stripe') from invoices i, gone where i.reservation_id = held;
 
+-- What Stripe's books say
+select tests.as_operator();
+create function pg_temp.differences(charges jsonb) returns table (label text, value text) language sql security definer as $$
+  select d.label, d.value from private.differences_from_stripe(charges, to_timestamp(1800000000 - 100), to_timestamp(1800000000 + 100)) d
+$$;
+create function pg_temp.charge(reservation uuid, changes jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_object('charge', 'ch_' || reservation, 'payment_intent', 'pi_' || reservation, 'amount', 21000, 'amount_refunded', 0,
+    'currency', 'usd', 'is_changing', false) || changes
+$$;
+create temp table books on commit drop as select pg_temp.hold(gil, 220) as one, pg_temp.hold(gil, 230) as two from cast_of;
+grant select on books to public;
+select count(pg_temp.open_checkout(gil, one)), count(pg_temp.open_checkout(gil, two)) from books, cast_of;
+select private.apply_stripe_event(pg_temp.event('evt_' || id, 'checkout.session.completed', pg_temp.session(id)) || '{"created": 1800000000}')
+from books, unnest(array[one, two]) as id;
+select is_empty('select pg_temp.differences(jsonb_build_array(pg_temp.charge(one), pg_temp.charge(two))) from books', 'what is under way is no difference');
+update private.jobs j set state = 'done', finished_at = now() from books where j.payload ->> 'payment_id' in (pg_temp.payment(one)::text, pg_temp.payment(two)::text);
+select results_eq('select (pg_temp.differences(jsonb_build_array(pg_temp.charge(one), pg_temp.charge(two)))).label from books',
+  $$ values ('Another invoice'), ('Another invoice') $$, 'two invoices are missing');
+select pg_temp.issue(one), pg_temp.issue(two) from books;
+select is_empty('select pg_temp.differences(jsonb_build_array(pg_temp.charge(one), pg_temp.charge(two))) from books', 'the books agree');
+select results_eq($$ select (pg_temp.differences(jsonb_build_array(pg_temp.charge(one),
+    '{"charge": "ch_x", "payment_intent": "pi_x", "amount": 500, "amount_refunded": 0, "currency": "usd", "is_changing": false}'::jsonb,
+    '{"charge": "ch_y", "payment_intent": "pi_y", "amount": 500, "amount_refunded": 0, "currency": "usd", "is_changing": true}'::jsonb))).* from books $$,
+  $$ select * from (values ('Paid at Stripe, not here', 'ch_x, pi_x, 5.00 USD'),
+    ('Paid here, not at Stripe', (select 'payment ' || pg_temp.payment(two) || ', pi_' || two || ', 210.00 USD' from books))) as expected $$,
+  'money that only one side knows; what has just come is left to the next night');
+select results_eq($$ select (pg_temp.differences(jsonb_build_array(pg_temp.charge(one, '{"amount": 100}'), pg_temp.charge(two, '{"amount_refunded": 50}')))).label from books $$,
+  $$ values ('Another amount'), ('Another refund') $$, 'another amount and another refund');
+select is_empty($$ select pg_temp.differences(jsonb_build_array(pg_temp.charge(one), pg_temp.charge(two, '{"amount_refunded": 50, "is_changing": true}'))) from books $$,
+  'a refund of the last hour may be on its way');
+update payments set status = 'refunded', amount_refunded = amount where id = (select pg_temp.payment(one) from books);
+update private.checkouts set refund_wanted = 100 where payment_id = (select pg_temp.payment(two) from books);
+alter table reservations disable trigger user;
+update reservations set status = 'expired' where id = (select one from books);
+alter table reservations enable trigger user;
+select results_eq($$ select (pg_temp.differences(jsonb_build_array(pg_temp.charge(one, '{"amount_refunded": 21000}'), pg_temp.charge(two)))).label from books $$,
+  $$ values ('Owed and not refunded'), ('Paid without a stay'), ('Another credit note') $$, 'what is wrong on our side alone');
+update private.checkouts set purpose = 'duplicate' where payment_id = (select pg_temp.payment(two) from books);
+select is(array_agg(label), array['Owed and not refunded'], 'reservations of other days are left alone') from books, pg_temp.differences(jsonb_build_array(pg_temp.charge(two)) || pg_temp.charge(one, '{"amount_refunded": 21000}')) where label !~ 'stay|credit';
+update payments set created_at = to_timestamp(1800000000) where id = (select pg_temp.payment(two) from books);
+select ok('A stay without a payment' = any(array_agg(label)), 'a confirmed stay that nobody paid') from books, pg_temp.differences('[]');
+select tests.as_service();
+select is(private.reconcile_payments(jsonb_agg(jsonb_build_object('charge', 'ch_' || n, 'amount', n, 'currency', 'usd', 'is_changing', false)), now() + interval '1 day', now() + interval '2 days'), 120, 'a hundred and twenty differences')
+from generate_series(1, 120) n;
+select is(private.reconcile_payments(jsonb_agg(jsonb_build_object('charge', 'ch_' || n, 'amount', n, 'currency', 'usd', 'is_changing', false)), now() + interval '1 day', now() + interval '2 days'), 120, 'found again on the same day')
+from generate_series(1, 120) n;
+select is(private.reconcile_payments('[]', now() + interval '1 day', now() + interval '2 days'), 0, 'or none');
+select tests.as_operator();
+select results_eq($$ select props ->> 'alert', jsonb_array_length(props -> 'facts'), props -> 'facts' -> 100 from private.mails where key like 'reconciliation:%' $$,
+  $$ values ('reconciliation', 101, '{"label": "And more", "value": "20 not shown here"}'::jsonb) $$, 'are one mail');
+
 -- Numbers
 select tests.as_operator();
 select is_empty(

@@ -18,6 +18,10 @@ const Body = z.union([ByReservation, ByStay], {
   error: "send { reservation_id } or { property_id, check_in, check_out, guests } and nothing else",
 });
 
+/** What a guest needs of Stripe's answer; anything else in its place is no session. */
+const Answer = z.object({ id: z.string().startsWith("cs_"), url: z.url({ protocol: /^https?$/ }) });
+type Session = z.infer<typeof Answer>;
+
 /** What there is to pay: a row of private.begin_checkout. */
 type Checkout = {
   payment_id: string;
@@ -53,7 +57,7 @@ export async function checkout(
   const session =
     due.session_id && due.url
       ? { id: due.session_id, url: due.url }
-      : await open(tools, reservationId, due);
+      : await open(tools, userId, reservationId, due);
 
   return Response.json({
     url: session.url,
@@ -81,22 +85,36 @@ async function begin(database: Database, userId: string, reservationId: string):
 }
 
 /** Asks Stripe for a session and notes it down. */
-async function open({ stripe, database, siteUrl }: Tools, reservationId: string, due: Checkout) {
+async function open(
+  tools: Tools,
+  userId: string,
+  reservationId: string,
+  due: Checkout,
+): Promise<Session> {
+  const { database } = tools;
+  const session = await create(tools, reservationId, due).catch(async (error) => {
+    log("error", "Stripe made no checkout session", { reservationId, error: describe(error) });
+    // The guest may have asked twice, and the other call may have been answered.
+    const { session_id, url } = await begin(database, userId, reservationId);
+    if (session_id && url) return { id: session_id, url };
+    throw unavailable();
+  });
+  const [{ kept }] = await database<[{ kept: boolean }]>`
+    select private.record_checkout(${due.payment_id}, ${session.id}, ${session.url}) as kept`;
+  if (!kept) throw new ApiError(409, "hold_expired", "This hold was given back meanwhile.");
+  return session;
+}
+
+async function create({ stripe, siteUrl }: Tools, reservationId: string, due: Checkout) {
   const wanted = sessionFor(due, reservationId, siteUrl);
   // The same wish has the same key: asked again after a lost answer, Stripe gives the same session.
   const idempotencyKey = `checkout:${reservationId}:${await digest(JSON.stringify(wanted))}`;
-  const session = await stripe.checkout.sessions
-    .create(wanted, { idempotencyKey })
-    .catch((error) => {
-      log("error", "Stripe made no checkout session", { reservationId, error: describe(error) });
-      throw unavailable();
-    });
-  if (!session.id || !session.url) {
-    log("error", "Stripe answered without a session", { reservationId });
-    throw unavailable();
+  const answer = await stripe.checkout.sessions.create(wanted, { idempotencyKey });
+  const { id, url } = Answer.parse(answer);
+  if (answer.amount_total !== due.amount || answer.currency !== due.currency) {
+    throw new Error(`Stripe's session ${id} is about ${answer.amount_total} ${answer.currency}.`);
   }
-  await database`select private.record_checkout(${due.payment_id}, ${session.id}, ${session.url})`;
-  return { id: session.id, url: session.url };
+  return { id, url };
 }
 
 function unavailable(): ApiError {

@@ -1,6 +1,7 @@
 import { closeCheckout } from "./kinds/close-checkout.ts";
 import { createStripeCustomer } from "./kinds/create-stripe-customer.ts";
 import { issueDocuments } from "./kinds/issue-documents.ts";
+import { reconcilePayments } from "./kinds/reconcile-payments.ts";
 import { refundPayment } from "./kinds/refund-payment.ts";
 import { removeFile } from "./kinds/remove-file.ts";
 import { sendMail } from "./kinds/send-mail.ts";
@@ -11,6 +12,7 @@ export const kinds: Record<string, Kind> = {
   close_checkout: closeCheckout,
   create_stripe_customer: createStripeCustomer,
   issue_documents: issueDocuments,
+  reconcile_payments: reconcilePayments,
   refund_payment: refundPayment,
   remove_file: removeFile,
   send_mail: sendMail,

@@ -1,7 +1,7 @@
 import Stripe from "stripe";
 import type { Database } from "../_shared/database.ts";
 import { ApiError } from "../_shared/errors.ts";
-import { log } from "../_shared/log.ts";
+import { describe, log } from "../_shared/log.ts";
 
 export type Tools = { database: Database; webhookSecret: string };
 
@@ -15,28 +15,40 @@ const largestBody = 1024 * 1024;
  * the event again.
  */
 export async function receive(request: Request, tools: Tools): Promise<Response> {
-  const event = await verify(request, tools.webhookSecret);
+  const { id, type, body } = await verify(request, tools.webhookSecret);
   const [{ outcome }] = await tools.database<[{ outcome: string }]>`
-    select private.apply_stripe_event(${event}::text::jsonb) as outcome`;
-  const { id, type } = JSON.parse(event);
+    select private.apply_stripe_event(${storable(body)}::text::jsonb) as outcome`.catch((error) => {
+    // Whatever the database refuses here is no fault of Stripe's, who is to send the event again.
+    throw new Error(`Event ${id} had no effect: ${describe(error)}`);
+  });
   log("info", "event", { event: id, type, outcome });
   return Response.json({ received: true, outcome });
 }
 
-/** The raw body, when Stripe has signed it within the last five minutes. */
-async function verify(request: Request, secret: string): Promise<string> {
+/** JSON may say what no text in a database can hold: a null character, or half of a character. */
+function storable(json: string): string {
+  if (!/\\u(0000|d[89a-f])/i.test(json)) return json;
+  return JSON.stringify(
+    JSON.parse(json, (_, value) =>
+      typeof value === "string" ? value.replaceAll("\0", "").toWellFormed() : value,
+    ),
+  );
+}
+
+/** The event and its raw body, when Stripe has signed it within the last five minutes. */
+async function verify(request: Request, secret: string) {
   const signature = request.headers.get("stripe-signature");
   if (!signature) throw new ApiError(400, "missing_signature", "The signature is missing.");
   const body = await request.text();
   if (body.length > largestBody)
     throw new ApiError(413, "body_too_large", "The body is too large.");
-  const event = await Stripe.webhooks
+  const { id, type, created } = await Stripe.webhooks
     .constructEventAsync(body, signature, secret, 300, Stripe.createSubtleCryptoProvider())
     .catch(() => {
       throw new ApiError(400, "invalid_signature", "The signature does not fit the body.");
     });
-  if (!event.id || !event.type || !event.created) {
+  if (!id || !type || !created) {
     throw new ApiError(400, "invalid_event", "This is not an event of Stripe's.");
   }
-  return body;
+  return { id, type, body };
 }

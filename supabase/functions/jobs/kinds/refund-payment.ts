@@ -1,18 +1,21 @@
 import Stripe from "stripe";
 import { z } from "zod";
-import { kind } from "../tools.ts";
+import { kind, type Tools } from "../tools.ts";
 
 type Refund = { payment_intent_id: string; amount: number; idempotency_key: string };
 
 /** Gives back what is owed of a payment, and notes down what Stripe has given back in all. */
 export const refundPayment = kind({
   payload: z.object({ payment_id: z.uuid() }),
-  async run({ payment_id }, { database, stripe }) {
-    const [refund] = await database<Refund[]>`
-      select payment_intent_id, amount, idempotency_key from private.refund_to_make(${payment_id})`;
+  async run({ payment_id }, tools) {
+    const owed = await refundToMake(tools, payment_id);
+    if (!owed) return undefined;
+    // Staff may have given back a part in Stripe's dashboard, and its event may be late.
+    await learn(tools, payment_id, owed);
+    const refund = await refundToMake(tools, payment_id);
     if (!refund) return undefined;
 
-    await stripe.refunds
+    await tools.stripe.refunds
       .create(
         {
           payment_intent: refund.payment_intent_id,
@@ -23,11 +26,19 @@ export const refundPayment = kind({
       )
       .catch(ignoreAlreadyRefunded);
 
-    const refunded = await amountRefunded(stripe, refund.payment_intent_id);
-    await database`select private.record_refund(${payment_id}, ${refunded})`;
+    const refunded = await learn(tools, payment_id, refund);
+    if (await refundToMake(tools, payment_id)) {
+      throw new Error(`Stripe has given back ${refunded} in all, which is less than is owed.`);
+    }
     return { amount_refunded: refunded };
   },
 });
+
+async function refundToMake({ database }: Tools, paymentId: string): Promise<Refund | undefined> {
+  const [refund] = await database<Refund[]>`
+    select payment_intent_id, amount, idempotency_key from private.refund_to_make(${paymentId})`;
+  return refund;
+}
 
 /** Somebody was faster in Stripe's dashboard: what counts is read from the charge afterwards. */
 function ignoreAlreadyRefunded(error: unknown): void {
@@ -37,13 +48,15 @@ function ignoreAlreadyRefunded(error: unknown): void {
   if (!already) throw error;
 }
 
-async function amountRefunded(stripe: Stripe, paymentIntentId: string): Promise<number> {
-  const intent = await stripe.paymentIntents.retrieve(paymentIntentId, {
+/** Asks Stripe how much it has given back in all, and notes that down. */
+async function learn({ stripe, database }: Tools, paymentId: string, refund: Refund) {
+  const intent = await stripe.paymentIntents.retrieve(refund.payment_intent_id, {
     expand: ["latest_charge"],
   });
   const charge = intent.latest_charge;
   if (!charge || typeof charge === "string") {
-    throw new Error(`Stripe showed no charge for ${paymentIntentId}.`);
+    throw new Error(`Stripe showed no charge for ${refund.payment_intent_id}.`);
   }
+  await database`select private.record_refund(${paymentId}, ${charge.amount_refunded})`;
   return charge.amount_refunded;
 }
