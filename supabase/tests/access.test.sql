@@ -26,6 +26,9 @@ select count(*) from private.issue_documents(
   (select p.id from payments p, cast_of where p.user_id = gil),
   '{"name": "S", "address": "A", "tax_id": "T", "tax_rate_percent": 20}'
 );
+insert into inquiries (id, user_id, subject, message) select '00000000-0000-4000-8000-0000000000a1', gil, 'The key', 'Where is it?' from cast_of;
+insert into inquiry_messages (inquiry_id, author_id, author_role, body) select i.id, i.user_id, 'user', 'Hello?' from inquiries i, cast_of where i.user_id = gil;
+update inquiries set severity = 'high' from cast_of where user_id = gil;
 
 -- What each actor tries, on the row above or with one of their own.
 create temp table tries (table_name text primary key, mine text, new_row text, change text) on commit drop;
@@ -47,6 +50,11 @@ insert into tries values
       select barn, gil, current_date + 1, current_date + 2, 1, 1, 1, 0, ''usd'', ''confirmed'' from props, cast_of', 'price_per_night = 1'),
   ('payments', 'user_id = (select gil from cast_of)',
     '(reservation_id, user_id, amount, currency) select id, guest_id, 1, ''usd'' from reservations', 'amount = 1'),
+  ('inquiries', 'user_id = (select gil from cast_of)', '(subject, message) values (''x'', ''x'')', 'status = ''resolved'''),
+  ('inquiry_messages', 'inquiry_id = ''00000000-0000-4000-8000-0000000000a1''',
+    '(inquiry_id, body) values (''00000000-0000-4000-8000-0000000000a1'', ''x'')', 'body = ''x'''),
+  ('inquiry_events', 'inquiry_id = ''00000000-0000-4000-8000-0000000000a1''',
+    '(inquiry_id, change) values (''00000000-0000-4000-8000-0000000000a1'', ''status'')', 'to_value = ''x'''),
   ('invoices', 'user_id = (select gil from cast_of)',
     '(number, kind, reservation_id, payment_id, user_id, currency, subtotal, tax, total, seller, buyer, lines)
       select ''2000-000001'', ''invoice'', id, id, guest_id, ''usd'', 1, 0, 1, ''{}'', ''{}'', ''[]'' from reservations', 'total = 1');
@@ -168,6 +176,30 @@ insert into expected values
   ('payments', 'admin', 'yes no no no'),
   ('payments', 'service', 'yes no no no'),
 
+  ('inquiries', 'visitor', 'no no no no'),
+  ('inquiries', 'ana', 'none yes none no'),
+  ('inquiries', 'gil', 'yes yes yes no'),
+  ('inquiries', 'olga', 'none yes none no'),
+  ('inquiries', 'agent', 'yes yes yes no'), -- nobody has it
+  ('inquiries', 'admin', 'yes yes yes no'),
+  ('inquiries', 'service', 'yes no no no'),
+
+  ('inquiry_messages', 'visitor', 'no no no no'),
+  ('inquiry_messages', 'ana', 'none PT404 no no'),
+  ('inquiry_messages', 'gil', 'yes yes no no'),
+  ('inquiry_messages', 'olga', 'none PT404 no no'),
+  ('inquiry_messages', 'agent', 'yes no no no'), -- takes it first
+  ('inquiry_messages', 'admin', 'yes yes no no'),
+  ('inquiry_messages', 'service', 'yes no no no'),
+
+  ('inquiry_events', 'visitor', 'no no no no'),
+  ('inquiry_events', 'ana', 'none no no no'),
+  ('inquiry_events', 'gil', 'none no no no'),
+  ('inquiry_events', 'olga', 'none no no no'),
+  ('inquiry_events', 'agent', 'yes no no no'),
+  ('inquiry_events', 'admin', 'yes no no no'),
+  ('inquiry_events', 'service', 'yes no no no'),
+
   ('invoices', 'visitor', 'no no no no'),
   ('invoices', 'ana', 'none no no no'),
   ('invoices', 'gil', 'yes no no no'),
@@ -214,7 +246,14 @@ select bag_eq(
     ('authenticated INSERTs property_blocks.check_out'), ('authenticated INSERTs property_blocks.note'),
     ('authenticated UPDATEs property_blocks.check_in'), ('authenticated UPDATEs property_blocks.check_out'),
     ('authenticated UPDATEs property_blocks.note'),
-    ('authenticated INSERTs favorites.user_id'), ('authenticated INSERTs favorites.property_id') $$,
+    ('authenticated INSERTs favorites.user_id'), ('authenticated INSERTs favorites.property_id'),
+    ('authenticated INSERTs inquiries.user_id'), ('authenticated INSERTs inquiries.subject'),
+    ('authenticated INSERTs inquiries.message'), ('authenticated INSERTs inquiries.severity'),
+    ('authenticated INSERTs inquiries.reservation_id'), ('authenticated UPDATEs inquiries.status'),
+    ('authenticated UPDATEs inquiries.severity'), ('authenticated UPDATEs inquiries.assigned_to'),
+    ('authenticated INSERTs inquiry_messages.inquiry_id'), ('authenticated INSERTs inquiry_messages.author_id'),
+    ('authenticated INSERTs inquiry_messages.author_role'), ('authenticated INSERTs inquiry_messages.body'),
+    ('authenticated INSERTs inquiry_messages.internal') $$,
   'no column can be written but these'
 );
 
@@ -239,7 +278,7 @@ select is_empty(
 select bag_eq(
   $$ select p.proname::text from pg_proc p
      where p.pronamespace = 'private'::regnamespace and has_function_privilege('authenticated', p.oid, 'execute') $$,
-  $$ values ('has_role'), ('my_property_ids'), ('project_url'), ('public_file_url'), ('search_words'), ('search_vector') $$,
+  $$ values ('has_role'), ('my_property_ids'), ('project_url'), ('public_file_url'), ('search_words'), ('search_vector'), ('holder'), ('is_assigning'), ('reaches_inquiry') $$,
   'these private functions, which policies, indexes and computed columns call, and no others are a user''s'
 );
 

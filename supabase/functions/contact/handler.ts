@@ -1,0 +1,56 @@
+import { z } from "zod";
+import type { Database } from "../_shared/database.ts";
+import { readJson } from "../_shared/errors.ts";
+
+export type Tools = { database: Database };
+
+/** One line of text: without control characters, and without marks that turn text around. */
+const line = z
+  .string()
+  .trim()
+  .min(1)
+  .max(255)
+  .regex(/^[^\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+$/u);
+
+const Message = z.strictObject({
+  name: line,
+  address: z.string().trim().max(254).pipe(z.email()),
+  subject: line,
+  message: z
+    .string()
+    .max(10_000)
+    .regex(/[^ \t\r\n]/)
+    .regex(/^[^\0]+$/),
+});
+const Confirmation = z.strictObject({ token: z.string().regex(/^[0-9a-f]{64}$/) });
+const Body = z.union([Message, Confirmation], {
+  error:
+    "Please send { name, address, subject, message } with an e-mail address, a name and a subject of " +
+    "up to 255 characters and a message of up to 10,000; or the { token } of the link that we mailed.",
+});
+
+/**
+ * Takes what a visitor without an account writes, and mails them a link to the site. Staff see it
+ * when the page behind that link has sent its token here. The answers say nothing about who has an
+ * account.
+ */
+export async function contact(request: Request, { database }: Tools): Promise<Response> {
+  const body = await readJson(request, Body);
+  if ("token" in body) {
+    await database`select private.confirm_contact(${body.token})`;
+    return Response.json({ status: "confirmed" });
+  }
+  const { name, address, subject, message } = body;
+  await database`
+    select private.receive_contact(${name}, ${address}, ${subject}, ${message}, ${ipOf(request)})`;
+  return Response.json({ status: "confirmation_sent" }, { status: 202 });
+}
+
+/**
+ * The caller's IP address as the gateway saw it. Cloudflare, in front of hosted projects, overwrites
+ * its own header; in a list the last entry is the one that the caller could not write.
+ */
+function ipOf({ headers }: Request): string | null {
+  const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
+  return headers.get("cf-connecting-ip") ?? hops.at(-1)?.trim() ?? null;
+}
