@@ -21,6 +21,7 @@ insert into reservations (property_id, guest_id, check_in, check_out, guests, pr
 select home, gil, private.today() + 10, private.today() + 12, 2, 10000, 20000, 1000, 'usd', 'confirmed' from props, cast_of;
 insert into payments (reservation_id, user_id, amount, currency, status, paid_at)
 select r.id, r.guest_id, r.total, r.currency, 'paid', now() from reservations r, cast_of where r.guest_id = gil;
+insert into daily_reports (report_date) values ('2000-01-01');
 insert into private.checkouts (payment_id, expires_at, purpose) select p.id, now(), 'booking' from payments p, cast_of where p.user_id = gil;
 select count(*) from private.issue_documents(
   (select p.id from payments p, cast_of where p.user_id = gil),
@@ -50,6 +51,7 @@ insert into tries values
       select barn, gil, current_date + 1, current_date + 2, 1, 1, 1, 0, ''usd'', ''confirmed'' from props, cast_of', 'price_per_night = 1'),
   ('payments', 'user_id = (select gil from cast_of)',
     '(reservation_id, user_id, amount, currency) select id, guest_id, 1, ''usd'' from reservations', 'amount = 1'),
+  ('daily_reports', 'report_date = ''2000-01-01''', '(report_date) values (''2000-01-02'')', 'sent_at = now()'),
   ('inquiries', 'user_id = (select gil from cast_of)', '(subject, message) values (''x'', ''x'')', 'status = ''resolved'''),
   ('inquiry_messages', 'inquiry_id = ''00000000-0000-4000-8000-0000000000a1''',
     '(inquiry_id, body) values (''00000000-0000-4000-8000-0000000000a1'', ''x'')', 'body = ''x'''),
@@ -175,6 +177,14 @@ insert into expected values
   ('payments', 'agent', 'yes no no no'),
   ('payments', 'admin', 'yes no no no'),
   ('payments', 'service', 'yes no no no'),
+
+  ('daily_reports', 'visitor', 'no no no no'),
+  ('daily_reports', 'ana', 'none no no no'),
+  ('daily_reports', 'gil', 'none no no no'),
+  ('daily_reports', 'olga', 'none no no no'),
+  ('daily_reports', 'agent', 'none no no no'),
+  ('daily_reports', 'admin', 'yes no no no'),
+  ('daily_reports', 'service', 'yes no no no'),
 
   ('inquiries', 'visitor', 'no no no no'),
   ('inquiries', 'ana', 'none yes none no'),

@@ -6,6 +6,7 @@ import { reconcilePayments } from "./kinds/reconcile-payments.ts";
 import { refundPayment } from "./kinds/refund-payment.ts";
 import { removeFile } from "./kinds/remove-file.ts";
 import { sendMail } from "./kinds/send-mail.ts";
+import { writeDailyReport } from "./kinds/write-daily-report.ts";
 import type { Kind } from "./tools.ts";
 
 /** The handler of each kind of private.job_kinds. */
@@ -18,4 +19,5 @@ export const kinds: Record<string, Kind> = {
   refund_payment: refundPayment,
   remove_file: removeFile,
   send_mail: sendMail,
+  write_daily_report: writeDailyReport,
 };

@@ -1,0 +1,19 @@
+import { z } from "zod";
+import type { Database } from "../_shared/database.ts";
+import { readJson } from "../_shared/errors.ts";
+
+export type Tools = { database: Database; timezone: string };
+
+const Body = z.strictObject({ date: z.iso.date().optional() });
+
+/**
+ * Queues the report of the day before (in `REPORT_TIMEZONE`) and of every day that was missed, or of
+ * the one that is asked for. Answers `{ queued: [dates] }`: a day that has its report is not queued
+ * again, so that it is sent once however often this is called.
+ */
+export async function requestReports(request: Request, tools: Tools): Promise<Response> {
+  const { date } = await readJson(request, Body);
+  const [{ queued }] = await tools.database<[{ queued: string[] }]>`
+    select private.queue_daily_reports(${tools.timezone}, ${date ?? null}::date)::text[] as queued`;
+  return Response.json({ queued });
+}
