@@ -57,12 +57,12 @@ export function openStore(settings: Settings) {
     mustBeName(place.name);
     mustAccept(await findBucket(place.bucket_id), upload);
     const { bytes, ...told } = upload;
-    const owned = { id: randomUUID(), owner_id: caller.sub };
-    const row = { ...place, ...owned, metadata: { ...told, size: bytes.length } };
+    const metadata = { ...told, size: bytes.length };
+    const row = { ...place, id: randomUUID(), owner_id: caller.sub, metadata };
     const [stored = row] = await as(caller, async (tx) => {
-      const replace = tx`on conflict (bucket_id, name) do update set ${tx(row, "metadata")} returning id`;
+      const replace = tx`on conflict (bucket_id, name) do update set ${tx({ metadata })} returning id`;
       const replaced = await tx`insert into storage.objects ${tx(row)} ${upsert ? replace : tx``}`;
-      // Others who write to this row wait for the commit; those who read get the one file or the other.
+      // Who writes to this row too waits for the commit; who reads gets the one file or the other.
       const part = join(folder, `${row.id}.part`);
       await writeFile(part, bytes);
       await rename(part, join(folder, replaced[0]?.id ?? row.id));

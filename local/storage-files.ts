@@ -2,7 +2,8 @@ import { createFileResponse } from "@remix-run/response/file";
 import { HTTPException } from "hono/http-exception";
 import type { Row } from "postgres";
 
-export type Upload = { bytes: Buffer<ArrayBuffer>; mimetype: string; cacheControl: string };
+const binary = "application/octet-stream";
+export type Upload = { bytes: Uint8Array<ArrayBuffer>; mimetype: string; cacheControl: string };
 export type Download = { bytes: Upload["bytes"]; object: Row };
 
 /** Storage's refusals by code: the status (which stands in the body alone), `error`, `message`. */
@@ -30,18 +31,16 @@ export function refusal(code: keyof typeof refusals, text?: string): HTTPExcepti
 
 /** Reads an upload: a raw body, or a form, as Blobs are sent. */
 export async function receive(request: Request): Promise<Upload> {
-  const type = request.headers.get("content-type") ?? "application/octet-stream";
-  const isForm = type.startsWith("multipart/form-data");
+  const mimetype = request.headers.get("content-type") ?? binary;
+  const cacheControl = request.headers.get("cache-control") ?? "no-cache";
+  const isForm = mimetype.startsWith("multipart/form-data");
   const body = await (isForm ? request.formData() : request.arrayBuffer()).catch(() => null);
-  if (body instanceof ArrayBuffer) {
-    const cacheControl = request.headers.get("cache-control") ?? "no-cache";
-    return { bytes: Buffer.from(body), mimetype: type, cacheControl };
-  }
+  if (body instanceof ArrayBuffer) return { bytes: new Uint8Array(body), mimetype, cacheControl };
   const file = [...(body?.values() ?? [])].find((value) => value instanceof File);
   if (!body || !file) throw refusal("InvalidRequest");
-  const bytes = Buffer.from(await file.arrayBuffer());
-  const mimetype = String(body.get("contentType") ?? file.type);
-  return { bytes, mimetype, cacheControl: `max-age=${Number(body.get("cacheControl")) || 0}` };
+  const age = Number(body.get("cacheControl")) || 0;
+  const type = String(body.get("contentType") ?? file.type);
+  return { bytes: await file.bytes(), mimetype: type, cacheControl: `max-age=${age}` };
 }
 
 /** Answers with a file: conditional requests, ranges, `?download=`. */
@@ -49,9 +48,7 @@ export async function serve(request: Request, { bytes, object }: Download) {
   const { mimetype, cacheControl } = object.metadata;
   const isType = /^[\w.+-]+\/[\w.+-]+( *;[ -~]*)?$/.test(mimetype);
   // As on hosted, a page is never served as one.
-  const type = isType
-    ? mimetype.replace(/.*html[^; ]*/i, "text/plain")
-    : "application/octet-stream";
+  const type = isType ? mimetype.replace(/.*html[^; ]*/i, "text/plain") : binary;
   const file = new File([bytes], "", { type, lastModified: object.updated_at });
   const options = { acceptRanges: true, cacheControl, etag: "strong" } as const;
   const response = await createFileResponse(file, request, options);

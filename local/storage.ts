@@ -8,7 +8,6 @@ import type { Settings } from "./settings.ts";
 import { openStore, type Place, sizeLimit } from "./storage-buckets.ts";
 import { receive, refusal, serve } from "./storage-files.ts";
 
-type Env = { Variables: { caller: Caller } };
 const object = "/:bucket_id/:name{.+}";
 const placeOf = (c: Context) => c.req.param() as Place;
 const urlOf = (c: Context) => `/object/sign/${placeOf(c).bucket_id}/${placeOf(c).name}`;
@@ -18,7 +17,7 @@ const listBody = z.object({
   search: z.string().default(""),
   limit: z.int().min(1).default(100),
   offset: z.int().min(0).default(0),
-  sortBy: z.object({ column: z.enum(["name", "created_at", "updated_at"]), order: z.string() }),
+  sortBy: z.object({ column: z.enum(["name", "created_at", "updated_at"]), order: z.any() }),
 });
 
 /**
@@ -28,7 +27,7 @@ const listBody = z.object({
 export async function createStorage(settings: Settings) {
   const store = openStore(settings);
   await store.dropOrphans();
-  const app = new Hono<Env>().basePath("/storage/v1");
+  const app = new Hono().basePath("/storage/v1");
   app.onError((error) => asRefusal(error).getResponse());
   app.notFound(() => refusal("NotFound").getResponse());
   addRoutes(app, store, settings);
@@ -51,7 +50,9 @@ function asRefusal(error: Error & { code?: string }): HTTPException {
 }
 
 /** Public files and signed URLs need no key; for the rest the policies say who may do what. */
-function addRoutes(app: Hono<Env>, store: ReturnType<typeof openStore>, settings: Settings): void {
+function addRoutes(app: Hono, store: ReturnType<typeof openStore>, settings: Settings): void {
+  const callerOf = async (c: Context) =>
+    (await resolveCaller(c.req.raw, settings)) ?? Promise.reject(refusal("MissingKey"));
   async function download(c: Context, caller: Caller | null) {
     const bucket = await store.findBucket(placeOf(c).bucket_id);
     const reader = bucket.public ? service : caller;
@@ -68,24 +69,20 @@ function addRoutes(app: Hono<Env>, store: ReturnType<typeof openStore>, settings
   app.on("GET", [`/object/authenticated${object}`, `/object${object}`], async (c) =>
     download(c, await resolveCaller(c.req.raw, settings)),
   );
-  app.use(async (c, next) => {
-    const caller = await resolveCaller(c.req.raw, settings);
-    if (!caller) throw refusal("MissingKey");
-    c.set("caller", caller);
-    await next();
-  });
   app.post(`/object/sign${object}`, async (c) => {
+    const caller = await callerOf(c);
     const { expiresIn } = z.object({ expiresIn: z.int().min(1) }).parse(await c.req.json());
-    await store.read(c.var.caller, placeOf(c));
+    await store.read(caller, placeOf(c));
     const claims = { url: urlOf(c), exp: Math.floor(Date.now() / 1000) + expiresIn };
     const token = await sign(claims, settings.keys.signingSecret);
     return c.json({ signedURL: `${urlOf(c)}?token=${token}` });
   });
   app.post("/object/list/:bucket_id", async (c) => {
+    const caller = await callerOf(c);
     const { prefix, search, limit, offset, sortBy } = listBody.parse(await c.req.json());
-    const { column, order } = sortBy;
     const folder = prefix.replace(/([^/])$/, "$1/");
-    const rows = await store.as(c.var.caller, (sql) => {
+    const rows = await store.as(caller, (sql) => {
+      const { column, order } = sortBy;
       const key = column === "name" ? sql`lower(name) collate "C"` : sql(column);
       return sql`select * from storage.objects
         where bucket_id = ${placeOf(c).bucket_id} and starts_with(name, ${folder})
@@ -104,12 +101,14 @@ function addRoutes(app: Hono<Env>, store: ReturnType<typeof openStore>, settings
   const onError = () => refusal("EntityTooLarge").getResponse();
   const limited = bodyLimit({ maxSize: sizeLimit(settings) + 65_536, onError });
   app.on(["POST", "PUT"], `/object${object}`, limited, async (c) => {
+    const caller = await callerOf(c);
     const upsert = c.req.method === "PUT" || c.req.header("x-upsert") === "true";
-    return c.json(await store.put(c.var.caller, placeOf(c), await receive(c.req.raw), upsert));
+    return c.json(await store.put(caller, placeOf(c), await receive(c.req.raw), upsert));
   });
   app.delete("/object/:bucket_id", async (c) => {
+    const caller = await callerOf(c);
     const { prefixes } = z.object({ prefixes: z.array(z.string()) }).parse(await c.req.json());
-    const removed = await store.as(c.var.caller, (sql) => {
+    const removed = await store.as(caller, (sql) => {
       return sql`delete from storage.objects
         where bucket_id = ${placeOf(c).bucket_id} and name = any(${prefixes}) returning *`;
     });
