@@ -12,33 +12,23 @@ import { refuse } from "./gateway.ts";
 import { startProcess } from "./processes.ts";
 import type { Settings } from "./settings.ts";
 
-/** What a hosted project allows a function: how long a call takes, and how much memory all use. */
-const wallClock = 150_000;
-const memory = "--v8-flags=--max-old-space-size=256";
-
-type Worker = { process: ChildProcess; origin: Promise<string | undefined> };
+type Worker = { name: string; process: ChildProcess; origin: Promise<string | undefined> };
 export type Functions = ReturnType<typeof createFunctions>;
 
 /** The edge functions: one Deno process each, started at its first call. */
 export function createFunctions(settings: Settings, config: Config) {
   const folder = join(settings.root, "supabase", "functions");
-  const workers = new Map<string, Worker>();
-  const processes = new Set<ChildProcess>();
+  const workers = new Set<Worker>();
   // Those at work end their calls; the next call starts another one, which reads the new code.
   const watcher = watch(folder, { recursive: true }, () => {
-    for (const { process } of workers.values()) process.stdin?.end();
-    workers.clear();
+    for (const { process } of workers) process.stdin?.end();
   });
   watcher.on("error", ({ message }) => console.error(`[functions] Sees no changes: ${message}`));
 
   function start(name: string): Worker {
     const worker = startWorker(settings, folder, name);
-    workers.set(name, worker);
-    processes.add(worker.process);
-    worker.process.once("exit", () => {
-      processes.delete(worker.process);
-      if (workers.get(name) === worker) workers.delete(name);
-    });
+    workers.add(worker);
+    worker.process.once("exit", () => workers.delete(worker));
     return worker;
   }
 
@@ -49,14 +39,20 @@ export function createFunctions(settings: Settings, config: Config) {
       const exists = /^[a-z0-9][\w-]*$/i.test(name) && existsSync(join(folder, name, "index.ts"));
       return exists && enabled ? { verify_jwt } : undefined;
     },
+    /** Passes a call on, body and answer as they flow. The path begins with the function's name. */
     async call(name: string, request: Request): Promise<Response> {
-      const worker = workers.get(name) ?? start(name);
+      const isReady = (worker: Worker) => worker.name === name && worker.process.stdin?.writable;
+      const worker = [...workers].find(isReady) ?? start(name);
       const origin = await worker.origin;
       if (!origin) return refuse(503, "BOOT_ERROR", `${name} did not start: its log tells why`);
-      const limit = AbortSignal.timeout(wallClock);
-      return forward(request, origin, limit).catch((error) => {
-        const { message } = error.cause ?? error;
-        console.log(`[${name}] ${request.method} broke off: ${message}`);
+      const { pathname, search } = new URL(request.url);
+      const headers = new Headers(request.headers);
+      headers.delete("expect");
+      const limit = AbortSignal.timeout(150_000);
+      const signal = AbortSignal.any([request.signal, limit]);
+      const url = origin + pathname.slice("/functions/v1".length) + search;
+      return proxy(url, { raw: request, headers, redirect: "manual", signal }).catch((error) => {
+        console.log(`[${name}] ${request.method} broke off: ${(error.cause ?? error).message}`);
         if (!limit.aborted) return refuse(502, "WORKER_ERROR", `${name} broke off: see its log`);
         worker.process.kill("SIGKILL");
         return refuse(504, "WORKER_LIMIT", `${name} took longer than 150 s`);
@@ -64,9 +60,9 @@ export function createFunctions(settings: Settings, config: Config) {
     },
     async stop() {
       watcher.close();
-      const ended = Promise.all([...processes].map((process) => once(process, "exit")));
-      for (const process of processes) process.kill("SIGKILL");
-      await ended;
+      const ended = [...workers].map(({ process }) => once(process, "exit"));
+      for (const { process } of workers) process.kill("SIGKILL");
+      await Promise.all(ended);
     },
   };
 }
@@ -84,7 +80,8 @@ function startWorker(settings: Settings, folder: string, name: string): Worker {
   const nodeModules = join(settings.root, "node_modules");
   const deno = createRequire(import.meta.url)("deno/install_api.cjs").runInstall();
   const args = [
-    ...["run", "--quiet", "--no-prompt", "--no-remote", "--no-lock", memory],
+    ...["run", "--quiet", "--no-prompt", "--no-remote", "--no-lock"],
+    "--v8-flags=--max-old-space-size=256",
     ...["--node-modules-dir=manual", `--config=${join(folder, "deno.json")}`],
     ...["--allow-net", "--allow-env", "--allow-sys=hostname"],
     `--allow-read=${folder},${nodeModules}`,
@@ -103,15 +100,5 @@ function startWorker(settings: Settings, folder: string, name: string): Worker {
       });
     }
   });
-  return { process, origin };
-}
-
-/** Passes a call on, body and answer as they flow. The path begins with the function's name. */
-function forward(request: Request, origin: string, limit: AbortSignal): Promise<Response> {
-  const { pathname, search } = new URL(request.url);
-  const headers = new Headers(request.headers);
-  headers.delete("expect");
-  const signal = AbortSignal.any([request.signal, limit]);
-  const url = origin + pathname.slice("/functions/v1".length) + search;
-  return proxy(url, { raw: request, headers, redirect: "manual", signal });
+  return { name, process, origin };
 }
