@@ -57,10 +57,10 @@ export function openStore(settings: Settings) {
     mustBeName(place.name);
     mustAccept(await findBucket(place.bucket_id), upload);
     const { bytes, ...told } = upload;
-    const metadata = { ...told, size: bytes.length };
-    const row = { ...place, id: randomUUID(), owner_id: caller.sub, metadata };
+    const written = { version: randomUUID(), metadata: { ...told, size: bytes.length } };
+    const row = { ...place, ...written, id: randomUUID(), owner_id: caller.sub };
     const [stored = row] = await as(caller, async (tx) => {
-      const replace = tx`on conflict (bucket_id, name) do update set ${tx({ metadata })} returning id`;
+      const replace = tx`on conflict (bucket_id, name) do update set ${tx(written)} returning id`;
       const replaced = await tx`insert into storage.objects ${tx(row)} ${upsert ? replace : tx``}`;
       // Who writes to this row too waits for the commit; who reads gets the one file or the other.
       const part = join(folder, `${row.id}.part`);

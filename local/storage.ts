@@ -53,12 +53,19 @@ function asRefusal(error: Error & { code?: string }): HTTPException {
 function addRoutes(app: Hono, store: ReturnType<typeof openStore>, settings: Settings): void {
   const callerOf = async (c: Context) =>
     (await resolveCaller(c.req.raw, settings)) ?? Promise.reject(refusal("MissingKey"));
-  async function download(c: Context, caller: Caller | null) {
+  async function read(c: Context, caller: Caller | null) {
     const bucket = await store.findBucket(placeOf(c).bucket_id);
     const reader = bucket.public ? service : caller;
     if (!reader) throw refusal("NoSuchBucket");
-    return serve(c.req.raw, await store.read(reader, placeOf(c)));
+    return store.read(reader, placeOf(c));
   }
+  const download = async (c: Context, caller: Caller | null) =>
+    serve(c.req.raw, await read(c, caller));
+
+  app.get(`/object/info${object}`, async (c) => {
+    const { metadata, ...row } = (await read(c, await resolveCaller(c.req.raw, settings))).object;
+    return c.json({ ...row, ...metadata, content_type: metadata.mimetype });
+  });
   app.get(`/object/public${object}`, (c) => download(c, null));
   app.get(`/object/sign${object}`, async (c) => {
     const verified = verify(c.req.query("token") ?? "", settings.keys.signingSecret, "HS256");

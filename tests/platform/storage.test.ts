@@ -183,10 +183,12 @@ describe("uploads", () => {
     const options = { contentType: "image/png", cacheControl: "60", upsert: true };
     for (const body of [png, new File([png], "a.png", { type: "image/png" })]) {
       await from.upload(named("a.png"), body, options);
-      const file = (await from.list(owner)).data?.[0];
-      const metadata = { size: png.length, mimetype: "image/png", cacheControl: "max-age=60" };
-      expect(file).toMatchObject({ name: "a.png", metadata });
-      expect(new Date(file?.created_at ?? "").getTime()).toBeGreaterThan(Date.now() - 60_000);
+      const { data } = await from.info(named("a.png"));
+      expect(data).toMatchObject({
+        ...{ name: named("a.png"), bucketId: "vault", size: png.length },
+        ...{ contentType: "image/png", cacheControl: "max-age=60" },
+      });
+      expect(new Date(data?.createdAt ?? "").getTime()).toBeGreaterThan(Date.now() - 60_000);
     }
     const [row] = await sql`select owner_id from storage.objects where name = ${named("a.png")}`;
     expect(row?.owner_id).toBe(owner);
@@ -200,9 +202,11 @@ describe("uploads", () => {
     expect(await text(named("a.txt"))).toBe("one");
     const replaced = await from.upload(named("a.txt"), "three", { upsert: true });
     expect(replaced.data?.id).toBe(first.id);
+    const { data: before } = await from.info(named("a.txt"));
     const updated = await from.update(named("a.txt"), "four");
     expect(updated.error).toBeNull();
     expect(await text(named("a.txt"))).toBe("four");
+    expect((await from.info(named("a.txt"))).data?.version).not.toBe(before?.version);
     await expectInStep();
   });
 
@@ -346,6 +350,7 @@ describe("rights", () => {
     await upload(named("a.txt"), "mine");
     const attempts = (from: ReturnType<SupabaseClient["storage"]["from"]>, name: string) => [
       from.download(name),
+      from.info(name),
       from.createSignedUrl(name, 60),
     ];
     for (const who of ["anon", "stranger"] as const) {
@@ -355,8 +360,10 @@ describe("rights", () => {
           expect(error).toEqual(refused("404", "NoSuchKey"));
         }
       }
+      expect((await from.exists(named("a.txt"))).data).toBe(false);
       expect((await from.list(owner)).data).toEqual([]);
     }
+    expect((await as.owner.storage.from("vault").exists(named("a.txt"))).data).toBe(true);
     expect((await as.service.storage.from("vault").download(named("a.txt"))).error).toBeNull();
   });
 
@@ -504,7 +511,7 @@ describe("names", () => {
       "....//outside",
       "a/..%5c..%5coutside",
     ]) {
-      for (const route of ["object/public/open", "object/open"]) {
+      for (const route of ["object/public/open", "object/open", "object/info/open"]) {
         const response = await raw(`/${route}/${path}`, { key: settings.keys.secret });
         expect(response.status, path).toBe(400);
         expect(await response.text()).not.toContain("secret");
@@ -520,7 +527,13 @@ describe("downloads", () => {
     const publicUrl = as.anon.storage.from("open").getPublicUrl(named("a.png")).data.publicUrl;
     expect((await fetch(publicUrl)).status).toBe(200);
     expect((await raw(`/object/open/${named("a.png")}`, { key: "" })).status).toBe(200);
-    for (const path of ["public/vault", "vault", "authenticated/vault", "public/missing"]) {
+    for (const path of [
+      "public/vault",
+      "vault",
+      "authenticated/vault",
+      "info/vault",
+      "public/missing",
+    ]) {
       const response = await raw(`/object/${path}/${named("a.png")}`, { key: "" });
       expect(await response.json()).toMatchObject({ statusCode: "404", error: "Bucket not found" });
     }
