@@ -780,7 +780,9 @@ create trigger occupy_block
 -- Favorites -------------------------------------------------------------------------------------
 
 create table public.favorites (
-  user_id uuid not null default auth.uid() references public.profiles (id) on delete cascade,
+  -- Not to profiles: with both keys in its primary key this table would be a junction to PostgREST,
+  -- and an embedded host:profiles(…) of a property could mean its fans.
+  user_id uuid not null default auth.uid() references auth.users (id) on delete cascade,
   property_id uuid not null references public.properties (id) on delete cascade,
   created_at timestamptz not null default now(),
   primary key (user_id, property_id)
