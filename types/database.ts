@@ -33,6 +33,20 @@ export type Database = {
                   Relationships: [
                     
                   ]
+                },"daily_reports": {
+                  Row: {
+                    "created_at": string,"property_count": number | null,"report_date": string,"sent_at": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"property_count"?: number | null,"report_date": string,"sent_at"?: string | null
+                  }
+                  Update: {
+                    "created_at"?: string,"property_count"?: number | null,"report_date"?: string,"sent_at"?: string | null
+                  }
+                  Relationships: [
+                    
+                  ]
                 },"favorites": {
                   Row: {
                     "created_at": string,"property_id": string,"user_id": string
@@ -50,6 +64,90 @@ export type Database = {
       columns: ["property_id"]
 isOneToOne: false
       referencedRelation: "properties"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"inquiries": {
+                  Row: {
+                    "assigned_at": string | null,"assigned_to": string | null,"created_at": string,"due_at": string | null,"first_response_at": string | null,"id": string,"left_queue_at": string | null,"message": string,"rating": number | null,"rating_comment": string | null,"reservation_id": string | null,"resolved_at": string | null,"severity": Database["public"]['Enums']["inquiry_severity"],"status": Database["public"]['Enums']["inquiry_status"],"subject": string,"updated_at": string,"user_id": string | null,"visitor_name": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "assigned_at"?: string | null,"assigned_to"?: string | null,"created_at"?: string,"due_at"?: string | null,"first_response_at"?: string | null,"id"?: string,"left_queue_at"?: string | null,"message": string,"rating"?: number | null,"rating_comment"?: string | null,"reservation_id"?: string | null,"resolved_at"?: string | null,"severity"?: Database["public"]['Enums']["inquiry_severity"],"status"?: Database["public"]['Enums']["inquiry_status"],"subject": string,"updated_at"?: string,"user_id"?: string | null,"visitor_name"?: string | null
+                  }
+                  Update: {
+                    "assigned_at"?: string | null,"assigned_to"?: string | null,"created_at"?: string,"due_at"?: string | null,"first_response_at"?: string | null,"id"?: string,"left_queue_at"?: string | null,"message"?: string,"rating"?: number | null,"rating_comment"?: string | null,"reservation_id"?: string | null,"resolved_at"?: string | null,"severity"?: Database["public"]['Enums']["inquiry_severity"],"status"?: Database["public"]['Enums']["inquiry_status"],"subject"?: string,"updated_at"?: string,"user_id"?: string | null,"visitor_name"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "inquiries_assigned_to_fkey"
+      columns: ["assigned_to"]
+isOneToOne: false
+      referencedRelation: "profiles"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "inquiries_reservation_id_fkey"
+      columns: ["reservation_id"]
+isOneToOne: false
+      referencedRelation: "reservations"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "inquiries_user_id_fkey"
+      columns: ["user_id"]
+isOneToOne: false
+      referencedRelation: "profiles"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"inquiry_events": {
+                  Row: {
+                    "actor_id": string | null,"change": Database["public"]['Enums']["inquiry_change"],"created_at": string,"from_value": string | null,"id": string,"inquiry_id": string,"to_value": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "actor_id"?: string | null,"change": Database["public"]['Enums']["inquiry_change"],"created_at"?: string,"from_value"?: string | null,"id"?: string,"inquiry_id": string,"to_value"?: string | null
+                  }
+                  Update: {
+                    "actor_id"?: string | null,"change"?: Database["public"]['Enums']["inquiry_change"],"created_at"?: string,"from_value"?: string | null,"id"?: string,"inquiry_id"?: string,"to_value"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "inquiry_events_actor_id_fkey"
+      columns: ["actor_id"]
+isOneToOne: false
+      referencedRelation: "profiles"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "inquiry_events_inquiry_id_fkey"
+      columns: ["inquiry_id"]
+isOneToOne: false
+      referencedRelation: "inquiries"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"inquiry_messages": {
+                  Row: {
+                    "author_id": string,"author_role": Database["public"]['Enums']["user_role"],"body": string,"created_at": string,"id": string,"inquiry_id": string,"internal": boolean
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "author_id": string,"author_role": Database["public"]['Enums']["user_role"],"body": string,"created_at"?: string,"id"?: string,"inquiry_id": string,"internal"?: boolean
+                  }
+                  Update: {
+                    "author_id"?: string,"author_role"?: Database["public"]['Enums']["user_role"],"body"?: string,"created_at"?: string,"id"?: string,"inquiry_id"?: string,"internal"?: boolean
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "inquiry_messages_author_id_fkey"
+      columns: ["author_id"]
+isOneToOne: false
+      referencedRelation: "profiles"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "inquiry_messages_inquiry_id_fkey"
+      columns: ["inquiry_id"]
+isOneToOne: false
+      referencedRelation: "inquiries"
       referencedColumns: ["id"]
     }
                   ]
@@ -291,6 +389,22 @@ isOneToOne: true
               "attempts": number,"created_at": string,"failed_at": string,"id": string,"kind": string,"last_error": string,"payload": Json
             }[]
                            },
+"inquiry_queue":
+{ Args: { "assigned_to"?: string,"overdue_only"?: boolean,"page_cursor"?: string,"page_size"?: number,"severity"?: Database["public"]['Enums']["inquiry_severity"],"unassigned_only"?: boolean }; Returns: Database["public"]['CompositeTypes']["inquiry_in_queue"][]
+                          SetofOptions: {
+        from: "*"
+        to: "inquiry_in_queue"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"inquiry_stats":
+{ Args: { "from": string,"to": string }; Returns: Database["public"]['CompositeTypes']["inquiry_statistics"][]
+                          SetofOptions: {
+        from: "*"
+        to: "inquiry_statistics"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
 "job_stats":
 { Args: Record<PropertyKey, never>; Returns: Database["public"]['CompositeTypes']["job_statistics"]
                           SetofOptions: {
@@ -299,6 +413,11 @@ isOneToOne: true
         isOneToOne: true
         isSetofReturn: false
       } },
+"list_agents":
+{ Args: Record<PropertyKey, never>; Returns: {
+              "email": string,"id": string,"name": string,"open_inquiries": number
+            }[]
+                           },
 "me":
 { Args: Record<PropertyKey, never>; Returns: Database["public"]['CompositeTypes']["account"]
                           SetofOptions: {
@@ -335,6 +454,33 @@ isOneToOne: true
                           SetofOptions: {
         from: "*"
         to: "stay_quote"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"rate_inquiry":
+{ Args: { "comment"?: string,"inquiry_id": string,"rating": number }; Returns: {
+              "assigned_at": string | null,
+"assigned_to": string | null,
+"created_at": string,
+"due_at": string | null,
+"first_response_at": string | null,
+"id": string,
+"left_queue_at": string | null,
+"message": string,
+"rating": number | null,
+"rating_comment": string | null,
+"reservation_id": string | null,
+"resolved_at": string | null,
+"severity": Database["public"]['Enums']["inquiry_severity"],
+"status": Database["public"]['Enums']["inquiry_status"],
+"subject": string,
+"updated_at": string,
+"user_id": string | null,
+"visitor_name": string | null
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "inquiries"
         isOneToOne: true
         isSetofReturn: false
       } },
@@ -426,13 +572,17 @@ isOneToOne: true
                            }
           }
           Enums: {
-            "cancelling_party": "guest"|"host"|"staff","invoice_kind": "invoice"|"credit_note","payment_status": "pending"|"paid"|"failed"|"expired"|"refunded"|"partially_refunded"|"disputed","property_status": "draft"|"listed"|"archived","reservation_status": "held"|"confirmed"|"cancelled"|"expired"|"completed","user_role": "user"|"customer_service"|"admin"
+            "cancelling_party": "guest"|"host"|"staff","inquiry_change": "author"|"status"|"severity"|"assigned_to"|"overdue"|"rating","inquiry_severity": "normal"|"high"|"urgent","inquiry_status": "active"|"pending"|"resolved","invoice_kind": "invoice"|"credit_note","payment_status": "pending"|"paid"|"failed"|"expired"|"refunded"|"partially_refunded"|"disputed","property_status": "draft"|"listed"|"archived","reservation_status": "held"|"confirmed"|"cancelled"|"expired"|"completed","user_role": "user"|"customer_service"|"admin"
           }
           CompositeTypes: {
             "account": {
                         "id": string | null,"email": string | null,"name": string | null,"avatar_url": string | null,"role": Database["public"]['Enums']["user_role"] | null,"created_at": string | null
                       },"cancellation_preview": {
                         "refund_amount": number | null,"currency": string | null
+                      },"inquiry_in_queue": {
+                        "id": string | null,"subject": string | null,"severity": Database["public"]['Enums']["inquiry_severity"] | null,"status": Database["public"]['Enums']["inquiry_status"] | null,"user_id": string | null,"author_name": string | null,"assigned_to": string | null,"agent_name": string | null,"due_at": string | null,"is_overdue": boolean | null,"first_response_at": string | null,"created_at": string | null,"updated_at": string | null,"page_cursor": string | null
+                      },"inquiry_statistics": {
+                        "severity": Database["public"]['Enums']["inquiry_severity"] | null,"agent_id": string | null,"agent_name": string | null,"grouped_by": string | null,"opened": number | null,"resolved": number | null,"first_response_median_seconds": number | null,"first_response_p90_seconds": number | null,"resolution_median_seconds": number | null,"resolution_p90_seconds": number | null,"ratings": number | null,"average_rating": number | null
                       },"job_statistics": {
                         "queued": number | null,"running": number | null,"failed": number | null,"oldest_due_at": string | null,"oldest_due_seconds": number | null,"last_call_at": string | null,"last_call_status": number | null,"last_call_error": string | null,"kinds": Json | null
                       },"property_result": {
@@ -552,7 +702,7 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
           Enums: {
-            "cancelling_party": ["guest", "host", "staff"],"invoice_kind": ["invoice", "credit_note"],"payment_status": ["pending", "paid", "failed", "expired", "refunded", "partially_refunded", "disputed"],"property_status": ["draft", "listed", "archived"],"reservation_status": ["held", "confirmed", "cancelled", "expired", "completed"],"user_role": ["user", "customer_service", "admin"]
+            "cancelling_party": ["guest", "host", "staff"],"inquiry_change": ["author", "status", "severity", "assigned_to", "overdue", "rating"],"inquiry_severity": ["normal", "high", "urgent"],"inquiry_status": ["active", "pending", "resolved"],"invoice_kind": ["invoice", "credit_note"],"payment_status": ["pending", "paid", "failed", "expired", "refunded", "partially_refunded", "disputed"],"property_status": ["draft", "listed", "archived"],"reservation_status": ["held", "confirmed", "cancelled", "expired", "completed"],"user_role": ["user", "customer_service", "admin"]
           }
         }
 } as const
