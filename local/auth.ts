@@ -1,41 +1,24 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { resolve } from "node:path";
-import { App, type EmailMessage, pick, SmtpEmailDriver } from "@supabase/lite";
-import { PostgresConnection } from "@supabase/lite/postgres";
+import { type EmailMessage, pick, SmtpEmailDriver } from "@supabase/lite";
 import { decodeJwt, SignJWT } from "jose";
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
 import { plainTextOptions } from "../supabase/functions/_shared/mail/plain-text.ts";
 import { createAuthAdmin } from "./auth-admin.ts";
 import { resolveCaller } from "./caller.ts";
 import type { Config } from "./config.ts";
-import { types } from "./data-api.ts";
+import type { DataApi } from "./data-api.ts";
 import { jwtKeyId, type Settings } from "./settings.ts";
 
+/** Where the request that is answered now wants its mail to lead back to. */
+const redirects = new AsyncLocalStorage<string>();
+
 /**
- * Starts Auth: `@supabase/lite`'s, and around it what that lacks. Not there: OAuth, PKCE by mail,
- * phones, MFA, anonymous sign-in, bans, hooks, a second mail for a sign-up, limits a minute.
+ * Auth: `@supabase/lite`'s, and around it what that lacks. Not there: OAuth, PKCE by mail, phones,
+ * MFA, anonymous sign-in, bans, hooks, a second mail for a sign-up, limits a minute.
  */
-export async function createAuth(settings: Settings, config: Config) {
-  const sql = postgres(settings.adminDatabaseUrl, { max: 4, onnotice: () => {} });
-  const connection = new PostgresConnection({
-    url: settings.adminDatabaseUrl,
-    postgresOptions: { types, onnotice: () => {}, connection: { role: "supabase_auth_admin" } },
-  });
-  const site = config.auth.site_url ?? settings.urls.site;
-  const redirects = new AsyncLocalStorage<string>();
-  const app = new App({
-    connection,
-    auth: authConfig(settings, config, site),
-    api: { enabled: false },
-    storage: { enabled: false },
-    db: { migrations: { enabled: false } },
-    options: {
-      server: { apiKeys: false, disableStudio: true },
-      drivers: { email: createMailer(settings, site, redirects) },
-    },
-  });
+export function createAuth(settings: Settings, { sql, ask }: Pick<DataApi, "sql" | "ask">) {
   const admin = createAuthAdmin(sql);
-  await app.init();
   return {
     async fetch(request: Request): Promise<Response> {
       const { pathname, searchParams } = new URL(request.url);
@@ -47,20 +30,19 @@ export async function createAuth(settings: Settings, config: Config) {
       const { method, headers } = request;
       const isVerify = pathname.endsWith("/verify");
       const sent = isVerify && method === "POST" ? await request.clone().json() : {};
-      const ask = async (type: string) => {
+      const verify = (type: string) => {
         const body = JSON.stringify({ ...sent, type });
-        return app.server.fetch(new Request(request.url, { method, headers, body }));
+        return ask(new Request(request.url, { method, headers, body }));
       };
-      const answer = await redirects.run(searchParams.get("redirect_to") ?? site, async () => {
-        if (sent.type !== "email") return app.server.fetch(request);
+      const answer = await redirects.run(searchParams.get("redirect_to") ?? "", async () => {
+        if (sent.type !== "email") return ask(request);
         // It stands for two kinds of token, of which lite wants to be told one.
-        const confirmed = await ask("signup");
-        return confirmed.ok ? confirmed : ask("magiclink");
+        const confirmed = await verify("signup");
+        return confirmed.ok ? confirmed : verify("magiclink");
       });
       const means = isVerify ? "otp" : "password";
       return completeAnswer(answer, (token) => completeToken(token, means, sql, settings));
     },
-    stop: () => Promise.all([connection.close(), sql.end()]),
   };
 }
 
@@ -71,44 +53,42 @@ export function refuse(status: number, code: string, msg: string): Response {
 }
 
 /** The part of `config.toml` that lite knows, with the keys of this platform. */
-function authConfig({ root, keys, functionEnv }: Settings, { auth }: Config, site_url: string) {
+export function authConfig({ root, keys, urls, functionEnv }: Settings, { auth }: Config) {
   // Its mail with a code to reauthenticate keeps lite's own look.
   const { reauthentication: _, ...ours } = auth.email?.template ?? {};
-  const templates = Object.entries(ours).map(([name, template]) => [
-    name,
-    { ...template, content_path: resolve(root, template.content_path) },
-  ]);
-  const { AUTH_CONFIRM_EMAIL } = { ...process.env, ...functionEnv };
+  const template = Object.entries(ours).map(([name, { content_path, ...rest }]) => {
+    return [name, { ...rest, content_path: resolve(root, content_path) }];
+  });
+  const email = {
+    ...pick(auth.email ?? {}, ["enable_signup", "otp_length", "otp_expiry"]),
+    template: Object.fromEntries(template),
+    // To sign up and go on at once is what one wants at home; hosted, the mail proves the address.
+    enable_confirmations:
+      (process.env.AUTH_CONFIRM_EMAIL ?? functionEnv.AUTH_CONFIRM_EMAIL) === "true",
+    // With this on, lite would take the new address unproved.
+    double_confirm_changes: false,
+  };
   return {
-    ...pick(auth, ["additional_redirect_urls", "jwt_expiry", "enable_signup"]),
+    site_url: urls.site,
+    ...pick(auth, ["site_url", "additional_redirect_urls", "jwt_expiry", "enable_signup"]),
     ...pick(auth, ["enable_refresh_token_rotation", "minimum_password_length"]),
-    enabled: true,
-    site_url,
-    jwt_secret: keys.jwtSecret,
-    email: {
-      ...pick(auth.email ?? {}, ["enable_signup", "otp_length", "otp_expiry"]),
-      template: Object.fromEntries(templates),
-      // To sign up and go on at once is what one wants at home; hosted, the mail proves the address.
-      enable_confirmations: AUTH_CONFIRM_EMAIL === "true",
-      // With this on, lite would take the new address unproved.
-      double_confirm_changes: false,
-    },
-  } as object;
+    ...{ enabled: true, jwt_secret: keys.jwtSecret, email },
+  } as { site_url: string };
 }
 
 /** Sends by the mailbox. What was asked for as the way back is left out unless it is on the site. */
-function createMailer(settings: Settings, site: string, redirects: AsyncLocalStorage<string>) {
-  const from = settings.functionEnv.MAIL_FROM ?? "auth@localhost";
-  const options = { host: "127.0.0.1", port: settings.ports.smtp, secure: false };
-  const driver = new SmtpEmailDriver({ ...options, requireTls: false, from });
+export function createMailer({ ports, functionEnv }: Settings, { site_url }: { site_url: string }) {
+  const from = functionEnv.MAIL_FROM ?? "auth@localhost";
+  const options = { host: "127.0.0.1", port: ports.smtp, secure: false, requireTls: false, from };
+  const driver = new SmtpEmailDriver(options);
   return {
     async send(message: EmailMessage) {
       // A third of a second to load, for which the start need not wait.
       const { toPlainText } = await import("react-email");
-      const asked = redirects.getStore() ?? site;
-      const isOurs = URL.parse(asked)?.origin === new URL(site).origin;
-      const redirect = new URLSearchParams({ redirect_to: isOurs ? asked : site });
-      const html = `${message.html}`.replaceAll(`redirect_to=${site}`, `${redirect}`);
+      const asked = URL.parse(redirects.getStore() ?? "");
+      const redirect_to = asked?.origin === new URL(site_url).origin ? asked.href : site_url;
+      const query = new URLSearchParams({ redirect_to }).toString();
+      const html = `${message.html}`.replaceAll(`redirect_to=${site_url}`, query);
       return driver.send({ ...message, html, text: toPlainText(html, plainTextOptions) });
     },
   };

@@ -9,6 +9,7 @@ import { PostgresConnection } from "@supabase/lite/postgres";
 import type { MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { sql } from "kysely";
+import { authConfig, createMailer } from "./auth.ts";
 import { type Caller, resolveCaller } from "./caller.ts";
 import type { Config } from "./config.ts";
 import { refusal } from "./data-api-errors.ts";
@@ -29,7 +30,7 @@ const type = (oid: number, parse: (value: string) => unknown) => {
 const instant = (value: string) => value.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00");
 
 /** How values travel between lite and Postgres. */
-export const types = {
+const types = {
   json: type(114, JSON.parse),
   jsonb: type(3802, JSON.parse),
   timestamp: type(1114, instant),
@@ -79,61 +80,63 @@ class DataConnection extends PostgresConnection {
     work: (db: Database) => Promise<T>,
     options?: ConnectionContextOptions,
   ): Promise<T> {
-    const { auth: caller, ast } = vars as { auth: Claims; ast: AnyAST };
+    const { auth, ast } = vars as { auth: Claims; ast: AnyAST };
+    const { role, jwt } = auth;
+    const { readOnly, requestHeaders = {} } = options?.rpc ?? {};
     const request = this.kysely.transaction().execute(async (transaction) => {
-      await become(transaction, caller, options?.rpc);
+      await sql`select
+        set_config('role', ${role}, true),
+        set_config('request.jwt.claims', ${JSON.stringify(jwt)}, true),
+        set_config('request.jwt.claim.sub', ${String(jwt.sub ?? "")}, true),
+        set_config('request.headers', ${JSON.stringify(requestHeaders)}, true),
+        set_config('statement_timeout', ${role === "anon" ? "3s" : "8s"}, true),
+        set_config('transaction_read_only', ${readOnly ? "on" : "off"}, true)
+      `.execute(transaction);
       const made = await work(transaction.withPlugin(filterOnce(ast)));
       const res = await asked(ast, made as Response);
       if (res.status >= 400) throw new HTTPException(400, { res });
       return res;
     });
-    return (await request.catch((error) => refusal(error, caller.role))) as T;
+    return (await request.catch((error) => refusal(error, role))) as T;
   }
 }
 
-/** Takes on the caller's role and claims until the transaction ends. */
-async function become(
-  transaction: Database,
-  { role, jwt }: Claims,
-  rpc: ConnectionContextOptions["rpc"],
-): Promise<void> {
-  await sql`select
-    set_config('role', ${role}, true),
-    set_config('request.jwt.claims', ${JSON.stringify(jwt)}, true),
-    set_config('request.jwt.claim.sub', ${String(jwt.sub ?? "")}, true),
-    set_config('statement_timeout', ${role === "anon" ? "3s" : "8s"}, true),
-    set_config('request.headers', ${JSON.stringify(rpc?.requestHeaders ?? {})}, true),
-    set_config('transaction_read_only', ${rpc?.readOnly ? "on" : "off"}, true)
-  `.execute(transaction);
-}
-
-/** Tells lite who calls, so that it checks no key and looks up no session of its own. */
+/** Tells lite who calls the Data API, so that it checks no key and looks up no session for it. */
 const identify: MiddlewareHandler<HonoContext> = async (c, next) => {
-  const { caller } = c.env as unknown as { caller: Caller };
-  c.set("apiKeyType", caller.role === "service_role" ? "secret" : "publishable");
-  c.set("ignoreAuthorization", true);
-  c.set("jwt", { ...caller.claims, role: caller.role });
+  const { caller } = c.env as unknown as { caller: Caller | undefined };
+  if (caller) {
+    c.set("apiKeyType", caller.role === "service_role" ? "secret" : "publishable");
+    c.set("ignoreAuthorization", true);
+    c.set("jwt", { ...caller.claims, role: caller.role });
+  }
   await next();
 };
 
-/** Starts the Data API: `@supabase/lite` as PostgREST, on Postgres. */
-export async function createDataApi(settings: Settings, { api }: Config) {
+export type DataApi = Awaited<ReturnType<typeof createDataApi>>;
+
+/** Starts the Data API: `@supabase/lite` as PostgREST, on Postgres. Auth asks the same server. */
+export async function createDataApi(settings: Settings, config: Config) {
   const connection = new DataConnection(settings);
+  const auth = authConfig(settings, config);
   const app = new App({
     connection,
-    api: { ...api, enabled: true, pg_safe_update: true },
-    auth: { enabled: false },
+    auth,
+    api: { ...config.api, enabled: true, pg_safe_update: true },
     storage: { enabled: false },
     db: { migrations: { enabled: false } },
-    options: { server: { apiKeys: false, disableStudio: true, middlewares: [identify] } },
+    options: {
+      server: { apiKeys: false, disableStudio: true, middlewares: [identify] },
+      drivers: { email: createMailer(settings, auth) },
+    },
   });
   const forget = () => void connection.clearSchemaCache();
   await connection.driver.listen("pgrst", forget, forget);
   await Promise.all([app.init(), connection.introspect()]);
   return {
-    fetch: async (request: Request) => {
-      return app.server.fetch(request, { caller: await resolveCaller(request, settings) });
-    },
+    sql: connection.driver,
+    ask: async (request: Request) => app.server.fetch(request, {}),
+    fetch: async (request: Request) =>
+      app.server.fetch(request, { caller: await resolveCaller(request, settings) }),
     stop: () => connection.close(),
   };
 }

@@ -7,7 +7,6 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { proxy } from "hono/proxy";
-import type { Config } from "./config.ts";
 import { refuse } from "./gateway.ts";
 import { startProcess } from "./processes.ts";
 import type { Settings } from "./settings.ts";
@@ -16,7 +15,7 @@ type Worker = { name: string; process: ChildProcess; origin: Promise<string | un
 export type Functions = ReturnType<typeof createFunctions>;
 
 /** The edge functions: one Deno process each, started at its first call. */
-export function createFunctions(settings: Settings, config: Config) {
+export function createFunctions(settings: Settings) {
   const folder = join(settings.root, "supabase", "functions");
   const workers = new Set<Worker>();
   // Those at work end their calls; the next call starts another one, which reads the new code.
@@ -25,24 +24,15 @@ export function createFunctions(settings: Settings, config: Config) {
   });
   watcher.on("error", ({ message }) => console.error(`[functions] Sees no changes: ${message}`));
 
-  function start(name: string): Worker {
-    const worker = startWorker(settings, folder, name);
-    workers.add(worker);
-    worker.process.once("exit", () => workers.delete(worker));
-    return worker;
-  }
-
   return {
-    /** How a function wants to be called, or nothing when there is no such function. */
-    find(name: string) {
-      const { enabled = true, verify_jwt = true } = config.functions[name] ?? {};
-      const exists = /^[a-z0-9][\w-]*$/i.test(name) && existsSync(join(folder, name, "index.ts"));
-      return exists && enabled ? { verify_jwt } : undefined;
-    },
     /** Passes a call on, body and answer as they flow. The path begins with the function's name. */
     async call(name: string, request: Request): Promise<Response> {
+      const entry = join(folder, name, "index.ts");
+      if (!/^[a-z0-9][\w-]*$/i.test(name) || !existsSync(entry)) {
+        return refuse(404, "NOT_FOUND", "Requested function was not found");
+      }
       const isReady = (worker: Worker) => worker.name === name && worker.process.stdin?.writable;
-      const worker = [...workers].find(isReady) ?? start(name);
+      const worker = [...workers].find(isReady) ?? startWorker(settings, name, workers);
       const origin = await worker.origin;
       if (!origin) return refuse(503, "BOOT_ERROR", `${name} did not start: its log tells why`);
       const { pathname, search } = new URL(request.url);
@@ -76,7 +66,8 @@ const host = (entry: string) => `
   setTimeout(Deno.exit, 10000);
   s.shutdown().then(() => Deno.exit());`;
 
-function startWorker(settings: Settings, folder: string, name: string): Worker {
+function startWorker(settings: Settings, name: string, workers: Set<Worker>): Worker {
+  const folder = join(settings.root, "supabase", "functions");
   const nodeModules = join(settings.root, "node_modules");
   const deno = createRequire(import.meta.url)("deno/install_api.cjs").runInstall();
   const args = [
@@ -100,5 +91,8 @@ function startWorker(settings: Settings, folder: string, name: string): Worker {
       });
     }
   });
-  return { name, process, origin };
+  const worker = { name, process, origin };
+  workers.add(worker);
+  process.once("exit", () => workers.delete(worker));
+  return worker;
 }

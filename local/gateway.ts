@@ -2,10 +2,9 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import { type HttpBindings, serve } from "@hono/node-server";
 import { Hono, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { createAuth } from "./auth.ts";
-import { InvalidToken, resolveCaller } from "./caller.ts";
+import { InvalidToken } from "./caller.ts";
 import { readConfig } from "./config.ts";
 import { createDataApi } from "./data-api.ts";
 import { createFunctions } from "./functions.ts";
@@ -16,9 +15,9 @@ import { createStorage } from "./storage.ts";
 export async function startGateway(settings: Settings): Promise<Part> {
   const config = readConfig(settings.root, { ...process.env, ...settings.functionEnv });
   const dataApi = await createDataApi(settings, config);
-  const auth = await createAuth(settings, config);
+  const auth = createAuth(settings, dataApi);
   const storage = await createStorage(settings);
-  const functions = createFunctions(settings, config);
+  const functions = createFunctions(settings);
 
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.onError((error, c) => {
@@ -38,24 +37,14 @@ export async function startGateway(settings: Settings): Promise<Part> {
   const exposeHeaders = ["content-range", "content-location", "preference-applied"];
   const open = cors({ origin: "*", maxAge: 3600, exposeHeaders });
   for (const service of ["rest", "auth", "storage"]) app.use(`/${service}/v1/*`, open);
-  // Storage has limits of its own, a bucket each.
-  for (const service of ["rest", "auth", "functions"]) app.use(`/${service}/v1/*`, limitedBody);
   for (const service of ["rest", "auth"]) app.use(`/${service}/v1/*`, requireKey(settings));
 
   app.all("/rest/v1/*", (c) => dataApi.fetch(c.req.raw));
   app.all("/auth/v1/*", (c) => auth.fetch(c.req.raw));
   app.all("/storage/v1/*", (c) => storage.fetch(c.req.raw));
-  app.all("/functions/v1/:name/*", async (c) => {
-    const name = c.req.param("name");
-    const found = functions.find(name);
-    if (!found) return refuse(404, "NOT_FOUND", "Requested function was not found");
-    if (found.verify_jwt && c.req.method !== "OPTIONS") {
-      const caller = await resolveCaller(c.req.raw, settings);
-      if (!caller?.sub) return refuse(401, "UNAUTHORIZED_INVALID_JWT", "Missing or invalid JWT");
-    }
-    return functions.call(name, c.req.raw);
-  });
-  return await listen(app, settings.ports.api, functions, storage, auth, dataApi);
+  // Who may call a function, it says itself.
+  app.all("/functions/v1/:name/*", (c) => functions.call(c.req.param("name"), c.req.raw));
+  return await listen(app, settings.ports.api, functions, storage, dataApi);
 }
 
 type Served = Pick<Parameters<typeof serve>[0], "fetch">;
@@ -72,11 +61,6 @@ export async function listen({ fetch }: Served, port: number, ...behind: { stop(
     },
   };
 }
-
-const limitedBody = bodyLimit({
-  maxSize: 10 * 1024 * 1024,
-  onError: () => refuse(413, "PAYLOAD_TOO_LARGE", "The request is larger than 10 MB"),
-});
 
 /** Lets those pass whose key is good, as the gateway of a hosted project does. */
 function requireKey({ keys: { publishable, secret } }: Settings): MiddlewareHandler {

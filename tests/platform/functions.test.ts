@@ -59,21 +59,17 @@ beforeAll(() => {
   copyFileSync(join(project, "supabase/functions/deno.json"), join(folder, "deno.json"));
   symlinkSync(join(project, "node_modules"), join(root, "node_modules"));
   const settings = { root, dataDir: join(root, "data"), functionEnv: { ONLY: "this" } };
-  const config = { probe: { verify_jwt: false }, off: { enabled: false } };
-  functions = createFunctions(settings as unknown as Settings, {
-    ...{ api: {}, auth: {}, functions: config },
-  });
+  functions = createFunctions(settings as unknown as Settings);
 });
 afterAll(async () => {
   await functions.stop();
   rmSync(root, { recursive: true });
 });
 
-test("a function is what has a folder with an index.ts", () => {
-  expect(functions.find("probe")).toEqual({ verify_jwt: false });
-  expect(functions.find("broken")).toEqual({ verify_jwt: true });
+test("a function is what has a folder with an index.ts", async () => {
+  const request = new Request("http://api/functions/v1/probe");
   for (const name of ["nothing", "_shared", "..", "../functions/probe", ""]) {
-    expect(functions.find(name)).toBeUndefined();
+    expect((await functions.call(name, request)).status).toBe(404);
   }
 });
 
