@@ -286,6 +286,8 @@ export class Ledger {
   closeDispute(id: string, status: string) {
     const dispute = this.find("dispute", id);
     dispute.status = status;
+    // A charge that was defended may be given back like any other.
+    if (status === "won") this.find("charge", dispute.charge).disputed = false;
     return this.emit({ "charge.dispute.closed": dispute });
   }
 

@@ -161,6 +161,10 @@ function serveLevers(app: App, ledger: Ledger, postman: Postman, weather: Weathe
     ledger.refund(amount ? { charge, amount } : { charge }),
   );
   lever("charges/:id/dispute", (id) => ledger.dispute(id));
+  lever("charges/:id/age", (id, { seconds = "0" }) => {
+    const charge = ledger.find("charge", id);
+    return Object.assign(charge, { created: charge.created - Number(seconds) });
+  });
   lever("disputes/:id/close", (id, { status }) => ledger.closeDispute(id, status ?? "lost"));
   lever("events/:id/deliver", async (id) => ({
     status: await postman.send(ledger.find("event", id)),

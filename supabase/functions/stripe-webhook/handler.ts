@@ -1,9 +1,12 @@
 import Stripe from "stripe";
+import { z } from "zod";
 import type { Database } from "../_shared/database.ts";
 import { ApiError } from "../_shared/errors.ts";
 import { describe, log } from "../_shared/log.ts";
 
 export type Tools = { database: Database; webhookSecret: string };
+
+const Event = z.object({ id: z.string().min(1), type: z.string().min(1), created: z.number() });
 
 /** Stripe's events are a few KB; a charge with many refunds may grow to some tens. */
 const largestBody = 1024 * 1024;
@@ -42,13 +45,14 @@ async function verify(request: Request, secret: string) {
   const body = await request.text();
   if (body.length > largestBody)
     throw new ApiError(413, "body_too_large", "The body is too large.");
-  const { id, type, created } = await Stripe.webhooks
+  const payload = await Stripe.webhooks
     .constructEventAsync(body, signature, secret, 300, Stripe.createSubtleCryptoProvider())
     .catch(() => {
       throw new ApiError(400, "invalid_signature", "The signature does not fit the body.");
     });
-  if (!id || !type || !created) {
+  const event = Event.safeParse(payload);
+  if (!event.success) {
     throw new ApiError(400, "invalid_event", "This is not an event of Stripe's.");
   }
-  return { id, type, body };
+  return { ...event.data, body };
 }
