@@ -634,8 +634,8 @@ create trigger give_back_inquiries_of_account
 create table public.inquiry_messages (
   id uuid primary key default gen_random_uuid(),
   inquiry_id uuid not null references public.inquiries (id) on delete cascade,
-  author_id uuid not null references public.profiles (id),
-  author_role public.user_role not null,
+  author_id uuid not null default auth.uid() references public.profiles (id),
+  author_role public.user_role not null default 'user',
   body text not null,
   internal boolean not null default false,
   created_at timestamptz not null default clock_timestamp(),
@@ -1143,18 +1143,21 @@ comment on type public.inquiry_statistics is
   'grouped_by says what a row counts: all, one severity, one agent (null: nobody had it), or both. '
   'First responses are of what was opened in the period, resolutions and ratings of what was resolved in it.';
 
-create function public.inquiry_stats("from" timestamptz, "to" timestamptz)
+create function public.inquiry_stats(from_date date, to_date date)
 returns setof public.inquiry_statistics
 language plpgsql stable
 security definer -- counts what the caller may not read
 set search_path = ''
 as $$
+declare
+  begins constant timestamptz := from_date::timestamp at time zone 'utc';
+  ends constant timestamptz := to_date::timestamp at time zone 'utc';
 begin
   perform private.require_role('customer_service', 'admin');
-  if "from" is null or "to" is null or not isfinite("from") or not isfinite("to")
-    or "from" >= "to" or "to" - "from" > interval '400 days'
+  if from_date is null or to_date is null or not isfinite(from_date) or not isfinite(to_date)
+    or from_date >= to_date or to_date - from_date > 400
   then
-    perform private.refuse(400, 'invalid_period', 'Please give a "from" before "to", at most 400 days apart.');
+    perform private.refuse(400, 'invalid_dates', 'Please give a from_date before to_date, at most 400 days apart.');
   end if;
 
   return query
@@ -1162,7 +1165,7 @@ begin
     select grouping(i.severity, i.assigned_to) as level, i.severity, i.assigned_to, count(*) as opened,
       percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from i.first_response_at - i.created_at)) as response
     from public.inquiries i
-    where i.created_at >= "from" and i.created_at < "to"
+    where i.created_at >= begins and i.created_at < ends
     group by grouping sets ((), (i.severity), (i.assigned_to), (i.severity, i.assigned_to))
   ),
   resolved as (
@@ -1170,7 +1173,7 @@ begin
       percentile_cont(array[0.5, 0.9]) within group (order by extract(epoch from i.resolved_at - i.created_at)) as resolution,
       count(i.rating) as ratings, round(avg(i.rating), 2) as average_rating
     from public.inquiries i
-    where i.resolved_at >= "from" and i.resolved_at < "to"
+    where i.resolved_at >= begins and i.resolved_at < ends
     group by grouping sets ((), (i.severity), (i.assigned_to), (i.severity, i.assigned_to))
   ),
   merged as (
@@ -1194,8 +1197,8 @@ begin
 end;
 $$;
 comment on function public.inquiry_stats is
-  'Staff only. What was opened from one instant up to, not including, another, and what was resolved: counts, median and 90th '
-  'percentile of first response and resolution in seconds, and ratings; of all, by severity, by agent and by both. 400 invalid_period.';
+  'Staff only. What was opened from one day up to, not including, another (UTC), and what was resolved: counts, median and 90th '
+  'percentile of first response and resolution in seconds, and ratings; of all, by severity, by agent and by both. 400 invalid_dates.';
 grant execute on function public.inquiry_stats to authenticated;
 
 
