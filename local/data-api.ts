@@ -56,7 +56,11 @@ class DataConnection extends PostgresConnection {
   }
 
   override introspect(): Promise<Catalog> {
-    this.#catalog ??= readCatalog(this.#settings);
+    this.#catalog ??= readCatalog(this.#settings).then((catalog) => {
+      // It has no functions when it could not be read: the next request tries again.
+      if (!catalog.functions) this.#catalog = undefined;
+      return catalog;
+    });
     return this.#catalog;
   }
 
