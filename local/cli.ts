@@ -1,69 +1,96 @@
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import fs from "node:fs";
 import { join, resolve } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { runTests } from "../tests/run.ts";
+import { denoOptions, runTests, runTool, writeTypes } from "../tests/run.ts";
+import { runJobNow } from "./extensions.ts";
 import { askedToStop, end, endLeftovers, findRunning } from "./processes.ts";
-import { runJobNow } from "./scheduler.ts";
 import { loadSettings, type Settings, StartError, statusOf } from "./settings.ts";
-import { startStack, withFreshStack } from "./stack.ts";
-import { generateTypes } from "./supabase.ts";
+import { startStack } from "./stack.ts";
+
+// A connection that breaks where nobody waits for it is no reason to leave everything else standing
+// about: what has to stop is stopped by those who started it.
+process.on("unhandledRejection", (error) => console.error(error));
+process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
+  const isClear = error instanceof StartError || error.code?.startsWith("ERR_PARSE_ARGS");
+  const diskIsFull = /No space left on device|ENOSPC/.test(error.message);
+  if (diskIsFull) console.error(`The disk is full: make room for ${dataDir} and start again.`);
+  else console.error(isClear ? error.message : error);
+  process.exit(1);
+});
 
 const root = resolve(import.meta.dirname, "..");
-const { values: options, positionals } = commandLine();
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    port: { type: "string", default: process.env.PORT || "54321" },
+    data: { type: "string", default: process.env.DATA || join(root, ".local") },
+    output: { type: "string", short: "o", default: "env" },
+    detach: { type: "boolean", default: false },
+    check: { type: "boolean", default: false },
+  },
+});
 const [command = "", ...names] = positionals;
+const port = Number(options.port);
 // npm runs scripts in the repository; a relative path is meant from where npm was called.
 const dataDir = resolve(process.env.INIT_CWD ?? ".", options.data);
-const commands = { start, stop, status, reset, cron, types, format, test };
 
-function commandLine() {
-  const port = { type: "string", default: process.env.PORT || "54321" } as const;
-  const data = { type: "string", default: process.env.DATA || join(root, ".local") } as const;
-  const detach = { type: "boolean", default: false } as const;
-  const output = { type: "string", short: "o", default: "text" } as const;
-  try {
-    return parseArgs({ allowPositionals: true, options: { port, data, detach, output } });
-  } catch (error) {
-    console.error((error as Error).message);
-    return process.exit(1);
-  }
-}
+/** Each as `npm run <name>`. */
+const commands: Record<string, () => unknown> = {
+  ...{ start, stop, status, reset },
+  cron: async () => console.log(await runJobNow(runningSettings(), names.join(" "))),
+  types: writeTypes,
+  seed: async () => (await import("../supabase/seed/generate.ts")).seed(options),
+  mails: () =>
+    runTool("deno", ["run", "-A", ...denoOptions, "tests/mails/preview.ts", String(port + 9)]),
+  format: () => runTool("biome", ["check", "--write", "."]),
+  test: () => runTests(names),
+  bench: async () =>
+    (await import(`../bench/${names[0]}.ts`)).run(loadSettings({ port, dataDir }), names.slice(1)),
+};
 
-/** `npm start`: until Ctrl-C, or with `--detach` until `npm stop`. */
+/** Runs until Ctrl-C, or with `--detach` until `npm stop`. */
 async function start(): Promise<void> {
   if (options.detach) return await startDetached(options.port);
   const asked = askedToStop();
-  const settings = loadSettings({ port: Number(options.port), dataDir });
-  const stack = await startStack(settings, say);
-  say(`Ready after ${(performance.now() / 1000).toFixed(1)} s.\n${summary(settings)}`);
-  if (process.connected) process.send?.(ready, () => process.disconnect());
-  else say("\nCtrl-C stops everything; the data stays.");
+  const settings = loadSettings({ port, dataDir });
+  const stack = await startStack(settings, console.log);
+  console.log(`Ready after ${(performance.now() / 1000).toFixed(1)} s.
+
+${list(settings)}
+
+Accounts: admin@djanobnb.test, agent@djanobnb.test, host@djanobnb.test, guest@djanobnb.test
+Password: djanobnb-demo
+
+\`npm stop\` or Ctrl-C stops everything; the data stays.`);
+  stack.ready();
   const reason = await Promise.race([stack.ended, asked]);
-  say("Stopping");
+  console.log("Stopping");
   await stack.stop();
   if (reason) throw reason;
 }
 
-/** What the process in the background says last. */
-const ready = "ready";
-
 /** Starts in a process of its own, and passes on what it says until it is ready. */
 async function startDetached(port: string): Promise<void> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const log = openSync(join(dataDir, "stack.log"), "w");
+  fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const log = fs.openSync(join(dataDir, "stack.log"), "w");
+  const said = fs.openSync(join(dataDir, "stack.log"), "r");
   const args = [import.meta.filename, "start", "--port", port, "--data", dataDir];
-  const stdio = ["ignore", log, log, "ipc"] as const;
-  const child = spawn(process.execPath, args, { detached: true, stdio: [...stdio] });
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => child.kill());
-  const started = await new Promise<boolean>((resolve) => {
-    child.on("message", (line) => (line === ready ? resolve(true) : console.log(line)));
-    child.once("exit", () => resolve(false));
+  const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", log, log] });
+  child.once("exit", (code) => {
+    process.exitCode = code ?? 1;
   });
-  if (!started) process.exitCode = 1;
-  child.unref();
+  askedToStop().then(() => child.kill());
+  for (let over: boolean | undefined; !over; await wait(50)) {
+    const running = findRunning(dataDir);
+    over = process.exitCode !== undefined || (running?.pid === child.pid && running?.ready);
+    // Reads on from where it ended the last time.
+    process.stdout.write(fs.readFileSync(said));
+  }
 }
 
-/** `npm stop`: ends what runs in the background, and what a killed run left behind. */
+/** Ends what runs in the background, and what a killed run left behind. */
 async function stop(): Promise<void> {
   const running = findRunning(dataDir);
   if (running) await end(running.pid);
@@ -71,51 +98,24 @@ async function stop(): Promise<void> {
   console.log(running ? "Stopped." : `Nothing was running with the data in ${dataDir}.`);
 }
 
-/** `npm run status`: the addresses and keys, on standard output alone. */
+/** The addresses and keys, on standard output alone. */
 async function status(): Promise<void> {
   const settings = runningSettings();
-  const values = statusOf(settings);
-  const lines = Object.entries(values).map(([name, value]) => `${name}=${value}`);
-  if (options.output === "json") console.log(JSON.stringify(values, null, 2));
-  else console.log(options.output === "env" ? lines.join("\n") : summary(settings));
+  const json = JSON.stringify(statusOf(settings), null, 2);
+  console.log(options.output === "json" ? json : list(settings));
 }
 
-/** `npm run reset`: fresh data, under the same keys; runs again afterwards if it ran before. */
+/** Fresh data, under the same keys; runs again afterwards if it ran before. */
 async function reset(): Promise<void> {
   const running = findRunning(dataDir);
   await stop();
-  // Only a folder with keys is one of ours, and then all in it is.
-  const contents = existsSync(join(dataDir, "keys.json")) ? readdirSync(dataDir) : [];
-  for (const name of contents) {
-    if (name !== "keys.json") rmSync(join(dataDir, name), { recursive: true });
+  // Refuses a folder that is not one of ours: all in it goes.
+  loadSettings({ port, dataDir });
+  for (const name of fs.readdirSync(dataDir).filter((name) => name !== "keys.json")) {
+    fs.rmSync(join(dataDir, name), { recursive: true });
   }
   if (running) await startDetached(String(running.port));
   else console.log("The data is gone: `npm start` makes it anew.");
-}
-
-/** `npm run cron -- <name>`: runs a scheduled job now. */
-async function cron(): Promise<void> {
-  const run = await runJobNow(runningSettings(), names.join(" "));
-  if (run.status === "failed") throw new StartError(run.return_message);
-  console.log(`${run.status}: ${run.return_message}`);
-}
-
-/** `npm run types`: `types/database.ts` from the migrations as they are now. */
-async function types(): Promise<void> {
-  const file = join(root, "types", "database.ts");
-  await withFreshStack(say, async (settings) => writeFileSync(file, await generateTypes(settings)));
-  console.log(`Written: ${file}`);
-}
-
-/** `npm run format`: mends what the formatter and linter can mend by themselves. */
-async function format(): Promise<void> {
-  const biome = join(root, "node_modules", ".bin", "biome");
-  process.exitCode = spawnSync(biome, ["check", "--write", root], { stdio: "inherit" }).status ?? 1;
-}
-
-/** `npm test`, or only some of its parts. */
-async function test(): Promise<void> {
-  if (!(await runTests(names))) process.exitCode = 1;
 }
 
 function runningSettings(): Settings {
@@ -124,41 +124,11 @@ function runningSettings(): Settings {
   throw new StartError(`Nothing runs with the data in ${dataDir}: \`npm start\` starts it.`);
 }
 
-function summary(settings: Settings): string {
-  const rows = Object.entries(statusOf(settings)).map(([name, value]) => [name.padEnd(22), value]);
-  return `
-  ${rows.map((row) => row.join("")).join("\n  ")}
-
-  Accounts   admin@djanobnb.test, agent@djanobnb.test, host@djanobnb.test, guest@djanobnb.test
-  Password   djanobnb-demo`;
+function list(settings: Settings): string {
+  const values = Object.entries(statusOf(settings));
+  return values.map(([name, value]) => `${name}=${value}`).join("\n");
 }
 
-/** Tells what is done, to the one who started it in the background too. */
-function say(line: string): void {
-  console.log(line);
-  if (process.connected) process.send?.(line);
-}
-
-/** An error in words for the one who typed the command. */
-function sentence(error: Error): string {
-  if (/No space left on device|ENOSPC/.test(`${error.message}`)) {
-    return `The disk is full: make room for ${dataDir} and start again. What was there is kept.`;
-  }
-  return error instanceof StartError ? error.message : `${error.stack}`;
-}
-
-// A connection that breaks where nobody waits for it is no reason to leave everything else standing
-// about: what has to stop is stopped by those who started it.
-process.on("unhandledRejection", (error) => console.error(error));
-
-try {
-  if (!(command in commands)) {
-    throw new StartError(`Commands: ${Object.keys(commands).join(", ")}.`);
-  }
-  await commands[command as keyof typeof commands]();
-} catch (error) {
-  process.exitCode = 1;
-  console.error(sentence(error as Error));
-  if (process.connected) process.send?.(sentence(error as Error));
-}
-process.exit();
+const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
+if (!run) throw new StartError(`Commands: ${Object.keys(commands).join(", ")}.`);
+process.exit((await run()) === false ? 1 : process.exitCode);

@@ -5,14 +5,10 @@ import type { Part, Settings } from "./settings.ts";
 export async function startMailbox({ dataDir, ports }: Settings): Promise<Part> {
   // Half a second to load, for which a command that starts nothing need not wait.
   const { MailDev } = await import("maildev");
-  const address = "127.0.0.1";
   const maildev = new MailDev({
-    smtp: ports.smtp,
-    ip: address,
+    ...{ ip: "127.0.0.1", smtp: ports.smtp, webIp: "127.0.0.1", web: ports.mailbox },
     // Its certificate would be one that nobody trusts.
     hideExtensions: ["STARTTLS"],
-    web: ports.mailbox,
-    webIp: address,
     mailDirectory: join(dataDir, "mails"),
     silent: true,
   });

@@ -2,10 +2,10 @@
 // hands over to the Node version that comes with them.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = fileURLToPath(new URL("..", import.meta.url));
 const node = join(root, "node_modules", "node", "bin", "node");
 
 if (!isInstalled()) install();
@@ -17,17 +17,14 @@ child.on("exit", (code) => process.exit(code ?? 1));
 
 /** Whether what npm noted of its last install here is what the lock file asks for. */
 function isInstalled() {
-  const installed = packagesOf(join("node_modules", ".package-lock.json"));
-  if (!installed || !existsSync(node)) return false;
-  const locked = packagesOf("package-lock.json");
-  const differs = ([path, entry]) => path && entry.version !== installed[path]?.version;
-  // An optional package may be for another system.
-  return !Object.entries(locked).some((entry) => differs(entry) && !entry[1].optional);
-}
-
-function packagesOf(file) {
-  if (!existsSync(join(root, file))) return undefined;
-  return JSON.parse(readFileSync(join(root, file), "utf8")).packages;
+  if (!existsSync(join(root, "node_modules", ".package-lock.json"))) return false;
+  const [locked, installed] = ["package-lock.json", "node_modules/.package-lock.json"].map(
+    (file) => JSON.parse(readFileSync(join(root, file), "utf8")).packages,
+  );
+  return Object.entries(locked).every(
+    // An optional package may be for another system.
+    ([path, { version, optional }]) => !path || optional || version === installed[path]?.version,
+  );
 }
 
 /**
@@ -36,15 +33,9 @@ function packagesOf(file) {
  */
 function install() {
   console.error("Installing packages (npm install), about a minute on the first start …");
-  const args = [
-    "install",
-    "--no-save",
-    "--no-audit",
-    "--no-fund",
-    "--no-update-notifier",
-    "--loglevel=error",
-  ];
-  const { status, error } = spawnSync("npm", args, { cwd: root, stdio: ["ignore", 2, 2] });
+  const quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
+  const options = { cwd: root, stdio: ["ignore", 2, 2] };
+  const { status, error } = spawnSync("npm", ["install", "--no-save", ...quiet], options);
   if (status === 0 && existsSync(node)) return;
   const reason = error?.message ?? `npm ended with code ${status}`;
   console.error(

@@ -1,4 +1,4 @@
-import { execFile, execFileSync, type StdioOptions } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -6,18 +6,17 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import postgres from "postgres";
 import { layPlatform } from "./platform.ts";
-import { startProcess } from "./processes.ts";
 import { type Part, type Settings, StartError } from "./settings.ts";
 
 /** Only a power cut can tear the data, in return for a disk that nobody waits for. */
 const serverOptions = [
-  ...["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"],
-  ...["fsync=off", "full_page_writes=off", "max_wal_size=2GB", "wal_level=logical"],
-  ...["timezone=UTC", "log_timezone=UTC"],
-].map((option) => `--${option}`);
+  ...["--listen_addresses=127.0.0.1", "--unix_socket_directories=", "--max_connections=200"],
+  ...["--fsync=off", "--full_page_writes=off", "--max_wal_size=2GB"],
+  ...["--timezone=UTC", "--log_timezone=UTC"],
+];
 
 /** The running database; `ended` comes true when it ended by itself, with the reason. */
-export type Database = Part & { ended: Promise<StartError> };
+type Database = Part & { ended: Promise<StartError> };
 
 /** Starts the database of the data folder; makes it first, platform included, when there is none. */
 export async function startPostgres(settings: Settings): Promise<Database> {
@@ -25,15 +24,13 @@ export async function startPostgres(settings: Settings): Promise<Database> {
   const cluster = join(dataDir, "postgres");
   const bin = buildServer(settings);
   if (!fs.existsSync(cluster)) await makeCluster(settings, bin, cluster);
-  forgetFormerServer(join(cluster, "postmaster.pid"));
 
   const logFile = join(dataDir, "postgres.log");
   const log = fs.openSync(logFile, "w");
   const args = ["-D", cluster, "-p", String(ports.database), ...serverOptions];
   // A process group of its own: Ctrl-C reaches it when its turn has come, by `stop`.
   const [command, argv] = unprivileged(join(bin, "postgres"), args);
-  const stdio: StdioOptions = ["ignore", log, log];
-  const server = startProcess(settings, command, argv, { detached: true, stdio });
+  const server = spawn(command, argv, { detached: true, stdio: ["ignore", log, log] });
   fs.closeSync(log);
   const ended = new Promise<StartError>((resolve) => {
     server.once("error", ({ message }) => resolve(new StartError(message)));
@@ -64,9 +61,7 @@ function buildServer({ dataDir, root }: Settings): string {
   const server = join(dataDir, "server");
   const extensions = join("share", "postgresql", "extension");
   fs.rmSync(server, { recursive: true, force: true });
-  for (const part of ["bin", "share"]) {
-    fs.cpSync(join(native, part), join(server, part), { recursive: true });
-  }
+  fs.cpSync(native, server, { recursive: true, filter: (path) => path !== join(native, "lib") });
   fs.symlinkSync(join(native, "lib"), join(server, "lib"));
   fs.cpSync(join(root, "local", "extensions"), join(server, extensions), { recursive: true });
   const pgtap = new URL("pgtap.tar.gz", import.meta.resolve("@electric-sql/pglite-pgtap"));
@@ -80,16 +75,16 @@ async function makeCluster({ dataDir, keys }: Settings, bin: string, cluster: st
   const passwordFile = join(dataDir, "password");
   fs.rmSync(unfinished, { recursive: true, force: true });
   fs.mkdirSync(unfinished, { mode: 0o700 });
-  if (process.getuid?.() === 0) fs.chownSync(unfinished, nobody, nobody);
+  if (isRoot) fs.chownSync(unfinished, nobody, nobody);
   fs.writeFileSync(passwordFile, keys.databasePassword, { mode: 0o600 });
+  const args = [
+    ...["-D", unfinished, "-U", "supabase_admin", `--pwfile=${passwordFile}`],
+    ...["--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"],
+    ...["--locale=C", `--lc-ctype=${process.platform === "darwin" ? "en_US" : "C"}.UTF-8`],
+    ...["--locale-provider=icu", "--icu-locale=en-US"],
+  ];
   try {
-    const [command, args] = unprivileged(join(bin, "initdb"), [
-      ...["-D", unfinished, "-U", "supabase_admin", `--pwfile=${passwordFile}`],
-      ...["--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"],
-      ...["--locale=C", `--lc-ctype=${process.platform === "darwin" ? "en_US" : "C"}.UTF-8`],
-      ...["--locale-provider=icu", "--icu-locale=en-US"],
-    ]);
-    await promisify(execFile)(command, args);
+    await promisify(execFile)(...unprivileged(join(bin, "initdb"), args));
     fs.renameSync(unfinished, cluster);
   } catch (error) {
     throw new StartError(`The database could not be made: ${(error as Error).message}`);
@@ -98,6 +93,7 @@ async function makeCluster({ dataDir, keys }: Settings, bin: string, cluster: st
   }
 }
 
+const isRoot = process.getuid?.() === 0;
 const nobody = 65534;
 
 /**
@@ -105,30 +101,15 @@ const nobody = 65534;
  * at files whatever their folders allow, since a clone below /root is closed to all others.
  */
 function unprivileged(command: string, args: string[]): [string, string[]] {
-  if (process.getuid?.() !== 0) return [command, args];
+  if (!isRoot) return [command, args];
   const user = [`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"];
   const right = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
   return ["setpriv", [...user, ...right, "--securebits=+no_setuid_fixup", command, ...args]];
 }
 
-/**
- * Lets a note that a killed server left be no obstacle, whoever has its number by now. PostgreSQL
- * takes its parent's number for an old one, and goes on to see whether its memory is still in use.
- */
-function forgetFormerServer(note: string): void {
-  if (!fs.existsSync(note)) return;
-  const [, ...rest] = fs.readFileSync(note, "utf8").split("\n");
-  fs.writeFileSync(note, [process.pid, ...rest].join("\n"));
-}
-
 async function untilItAnswers(url: string): Promise<void> {
   const sql = postgres(url, { max: 1, fetch_types: false, backoff: () => 0.02 });
-  const answers = () =>
-    sql`select 1`.then(
-      () => true,
-      () => false,
-    );
-  while (!(await answers())) await wait(20);
+  while (!(await sql`select 1`.catch(() => undefined))) await wait(20);
   await sql.end();
 }
 

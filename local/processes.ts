@@ -1,27 +1,26 @@
-import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from "node:child_process";
+import { execFileSync, type SpawnOptions, spawn } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { type Settings, StartError, writeWhole } from "./settings.ts";
 
 /** What a running stack says of itself in its data folder. */
-export type Running = { pid: number; command: string; port: number; ready: boolean };
+type Running = { pid: number; command: string; port: number; ready: boolean };
 
 /** The stack that runs in this data folder. What a killed one left behind does not count. */
 export function findRunning(dataDir: string): Running | undefined {
-  try {
-    const running: Running = JSON.parse(fs.readFileSync(join(dataDir, "stack.json"), "utf8"));
-    return commandOf(running.pid) === running.command ? running : undefined;
-  } catch {
-    return undefined;
-  }
+  const note = join(dataDir, "stack.json");
+  if (!fs.existsSync(note)) return undefined;
+  const running: Running = JSON.parse(fs.readFileSync(note, "utf8") || "{}");
+  const command = running.pid === process.pid ? undefined : commandOf(running.pid);
+  return command && command === running.command ? running : undefined;
 }
 
 /** Takes the data folder for this process: of two that start at once, one is refused. */
 export function claimFolder({ dataDir, ports }: Settings): { ready(): void; release(): void } {
   const note = join(dataDir, "stack.json");
   const { pid } = process;
-  const running: Running = { pid, command: commandOf(pid) ?? "", port: ports.api, ready: false };
+  const running = { pid, command: commandOf(pid), port: ports.api, ready: false };
   if (!findRunning(dataDir)) fs.rmSync(note, { force: true });
   try {
     fs.writeFileSync(note, JSON.stringify(running), { flag: "wx" });
@@ -38,35 +37,20 @@ export function claimFolder({ dataDir, ports }: Settings): { ready(): void; rele
   };
 }
 
-/**
- * Starts a process of the platform and notes it down in the data folder, so that the next start
- * finds it should this one be killed before it can stop its children.
- */
-export function startProcess(
-  { dataDir }: Settings,
-  command: string,
-  args: string[],
-  options: SpawnOptions = {},
-): ChildProcess {
-  const child = spawn(command, args, options);
-  if (child.pid === undefined) return child;
-  const note = join(dataDir, "processes", String(child.pid));
-  fs.mkdirSync(join(dataDir, "processes"), { recursive: true });
-  fs.writeFileSync(note, [command, ...args].join(" "));
-  child.once("exit", () => fs.rmSync(note, { force: true }));
-  return child;
+/** Starts a process of the platform. */
+export function startProcess(_: Settings, command: string, args: string[], options: SpawnOptions) {
+  return spawn(command, args, options);
 }
 
-/** Ends the processes that a killed run left behind, and waits until they are gone. */
+/** Ends the database that a killed run left behind. The functions end by themselves. */
 export async function endLeftovers({ dataDir }: Pick<Settings, "dataDir">): Promise<void> {
-  const folder = join(dataDir, "processes");
-  for (const pid of fs.existsSync(folder) ? fs.readdirSync(folder) : []) {
-    const command = commandOf(Number(pid));
-    // Another command: the number is somebody else's by now. Its end: what `setpriv` started.
-    if (command && fs.readFileSync(join(folder, pid), "utf8").endsWith(command))
-      await end(Number(pid));
-    fs.rmSync(join(folder, pid));
-  }
+  const note = join(dataDir, "postgres", "postmaster.pid");
+  if (!fs.existsSync(note)) return;
+  const [pid, ...rest] = fs.readFileSync(note, "utf8").split("\n");
+  if (commandOf(Number(pid))?.includes("bin/postgres -D")) return await end(Number(pid));
+  // Somebody else may have its number by now. PostgreSQL takes its parent's number for an old one,
+  // and goes on to see whether its memory is still in use.
+  fs.writeFileSync(note, [process.pid, ...rest].join("\n"));
 }
 
 /** Comes true when somebody wants this process to stop; from here on that does not just kill it. */
@@ -88,8 +72,13 @@ export async function end(pid: number): Promise<void> {
 /** The command line of a running process, or nothing when there is no such process. */
 export function commandOf(pid: number): string | undefined {
   try {
-    const line = execFileSync("ps", ["-o", "stat=,args=", "-p", String(pid)], { encoding: "utf8" });
-    return line.startsWith("Z") ? undefined : line.replace(/^\S+\s+/, "").trim();
+    // Not every Linux has `ps`, and no Mac has /proc. The line of a process that has ended is empty.
+    if (process.platform !== "linux") {
+      return execFileSync("ps", ["-o", "args=", "-p", String(pid)], { encoding: "utf8" }).trim();
+    }
+    return (
+      fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim() || undefined
+    );
   } catch {
     return undefined;
   }

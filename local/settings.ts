@@ -1,37 +1,10 @@
 import { randomBytes } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import fs from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 
-/** The name of the key that signs tokens; @supabase/server wants one in every token. */
-export const jwtKeyId = "local";
-
-/** All that the parts of the local platform need to know; made once by `loadSettings`. */
-export type Settings = {
-  /** The repository. */
-  root: string;
-  /** Where everything that a run leaves behind is kept. */
-  dataDir: string;
-  ports: Record<PortName, number>;
-  urls: { api: string; studio: string; mailbox: string; stripe: string; site: string };
-  keys: Keys;
-  /** As `postgres`, who is no superuser: what a hosted project hands out. */
-  databaseUrl: string;
-  /** As the superuser, for the platform itself. */
-  adminDatabaseUrl: string;
-  /** As the role through which the API connects. */
-  authenticatorUrl: string;
-  /** The whole environment of the edge functions. */
-  functionEnv: Record<string, string>;
-};
+/** All that the parts of the local platform need to know. */
+export type Settings = ReturnType<typeof loadSettings>;
 
 /** What every `startX(settings)` of the platform returns. */
 export type Part = { stop(): Promise<void> };
@@ -39,55 +12,56 @@ export type Part = { stop(): Promise<void> };
 /** An error that the reader can do something about: printed as its sentence, without a stack. */
 export class StartError extends Error {}
 
-const portNames = ["api", "database", "studio", "mailbox", "smtp", "stripe"] as const;
-type PortName = (typeof portNames)[number];
-
-/** How each secret of a data folder begins, and of how many random bytes it is made. */
-const keyKinds = {
-  publishable: ["sb_publishable_", 24],
-  secret: ["sb_secret_", 24],
-  jwtSecret: ["", 32],
-  databasePassword: ["", 18],
-  stripeSecret: ["sk_test_", 24],
-  stripeWebhookSecret: ["whsec_", 24],
-  signingSecret: ["", 32],
-} as const;
-type Keys = Record<keyof typeof keyKinds, string>;
+/** The name of the key that signs tokens; @supabase/server wants one in every token. */
+export const jwtKeyId = "local";
 
 type Options = { port: number; dataDir: string; readDotEnv?: boolean };
 
 /** Puts the settings together; makes the data folder and its keys when they are not there yet. */
-export function loadSettings({ port, dataDir, readDotEnv = true }: Options): Settings {
-  if (!Number.isInteger(port) || port < 1024 || port + portNames.length > 65536) {
+export function loadSettings({ port, dataDir, readDotEnv = true }: Options) {
+  if (!Number.isInteger(port) || port < 1024 || port > 65530) {
     throw new StartError(`The port must be a number from 1024 to 65530, not ${port}.`);
   }
   const root = resolve(import.meta.dirname, "..");
-  const data = resolve(root, dataDir);
-  const ports = Object.fromEntries(
-    portNames.map((name, index) => [name, port + index]),
-  ) as Settings["ports"];
-  const keys = loadKeys(data);
-  const address = (name: PortName) => `http://127.0.0.1:${ports[name]}`;
-  const database = (role: string) =>
-    `postgresql://${role}:${keys.databasePassword}@127.0.0.1:${ports.database}/postgres`;
-  const env = readEnv(root, readDotEnv);
-  const settings = {
-    root,
-    dataDir: data,
-    ports,
-    urls: {
-      api: address("api"),
-      studio: address("studio"),
-      mailbox: address("mailbox"),
-      stripe: address("stripe"),
-      site: env.SITE_URL ?? "http://127.0.0.1:3000",
-    },
-    keys,
-    databaseUrl: database("postgres"),
-    adminDatabaseUrl: database("supabase_admin"),
-    authenticatorUrl: database("authenticator"),
+  const keys = loadKeys(dataDir);
+  const env = readEnv(root, readDotEnv ? [".env.example", ".env"] : [".env.example"]);
+  const ports = {
+    ...{ api: port, database: port + 1, studio: port + 2 },
+    ...{ mailbox: port + 3, smtp: port + 4, stripe: port + 5 },
   };
-  return { ...settings, functionEnv: functionEnv(settings, env) };
+  const urls = {
+    api: `http://127.0.0.1:${ports.api}`,
+    studio: `http://127.0.0.1:${ports.studio}`,
+    mailbox: `http://127.0.0.1:${ports.mailbox}`,
+    stripe: `http://127.0.0.1:${ports.stripe}`,
+    site: env.SITE_URL ?? "http://127.0.0.1:3000",
+  };
+  const databaseUrlOf = (role: string) =>
+    `postgresql://${role}:${keys.databasePassword}@127.0.0.1:${ports.database}/postgres`;
+  // As `postgres`, who is no superuser: what a hosted project hands out.
+  const databaseUrl = databaseUrlOf("postgres");
+  const secret = Buffer.from(keys.jwtSecret).toString("base64url");
+  const jwk = { kty: "oct", alg: "HS256", kid: jwtKeyId, k: secret };
+  /** The whole environment of the edge functions: what a hosted project gives them, and its own. */
+  const functionEnv: Record<string, string> = {
+    STRIPE_SECRET_KEY: keys.stripeSecret,
+    STRIPE_WEBHOOK_SECRET: keys.stripeWebhookSecret,
+    // With a Stripe key of one's own the real Stripe is called.
+    ...(env.STRIPE_SECRET_KEY ? {} : { STRIPE_API_URL: urls.stripe }),
+    SMTP_HOST: "127.0.0.1",
+    SMTP_PORT: String(ports.smtp),
+    ...env,
+    SUPABASE_URL: urls.api,
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishable }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: keys.secret }),
+    SUPABASE_JWKS: JSON.stringify({ keys: [jwk] }),
+    SUPABASE_DB_URL: databaseUrl,
+  };
+  // The superuser is for the platform itself; the API connects as `authenticator`.
+  const adminDatabaseUrl = databaseUrlOf("supabase_admin");
+  const authenticatorUrl = databaseUrlOf("authenticator");
+  const databaseUrls = { databaseUrl, adminDatabaseUrl, authenticatorUrl };
+  return { root, dataDir, ports, urls, keys, ...databaseUrls, functionEnv };
 }
 
 /** What `npm run status` tells, and what the tests find in their environment. */
@@ -104,66 +78,43 @@ export function statusOf({ urls, keys, databaseUrl }: Settings) {
   };
 }
 
-/** The environment that a hosted project gives its functions, and the project's own settings. */
-function functionEnv(
-  { urls, ports, keys, databaseUrl }: Omit<Settings, "functionEnv">,
-  env: Record<string, string>,
-): Record<string, string> {
-  const k = Buffer.from(keys.jwtSecret).toString("base64url");
-  return {
-    STRIPE_SECRET_KEY: keys.stripeSecret,
-    STRIPE_WEBHOOK_SECRET: keys.stripeWebhookSecret,
-    // With a Stripe key of one's own the real Stripe is called.
-    ...(env.STRIPE_SECRET_KEY ? {} : { STRIPE_API_URL: urls.stripe }),
-    SMTP_HOST: "127.0.0.1",
-    SMTP_PORT: String(ports.smtp),
-    ...env,
-    SUPABASE_URL: urls.api,
-    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishable }),
-    SUPABASE_SECRET_KEYS: JSON.stringify({ default: keys.secret }),
-    SUPABASE_JWKS: JSON.stringify({ keys: [{ kty: "oct", alg: "HS256", kid: jwtKeyId, k }] }),
-    SUPABASE_DB_URL: databaseUrl,
-  };
-}
-
-/** The values of `.env.example`, and over them those of `.env`; an empty value counts as none. */
-function readEnv(root: string, readDotEnv: boolean): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const file of readDotEnv ? [".env.example", ".env"] : [".env.example"]) {
-    const path = join(root, file);
-    const values = existsSync(path) ? parseEnv(readFileSync(path, "utf8")) : {};
-    for (const [name, value] of Object.entries(values)) if (value) env[name] = value;
-  }
-  return env;
+/** The values of those files, the later ones over the earlier; an empty value counts as none. */
+function readEnv(root: string, files: string[]): Record<string, string> {
+  const found = files.map((file) => join(root, file)).filter((path) => fs.existsSync(path));
+  const values = found.flatMap((path) => Object.entries(parseEnv(fs.readFileSync(path, "utf8"))));
+  return Object.fromEntries(values.filter(([, value]) => value)) as Record<string, string>;
 }
 
 /** The keys of a data folder, readable by its owner alone. */
-function loadKeys(dataDir: string): Keys {
+function loadKeys(dataDir: string): ReturnType<typeof makeKeys> {
   const path = join(dataDir, "keys.json");
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  if (statSync(dataDir).uid !== process.getuid?.()) {
+  fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const isNew = (name: string) => /^(stack\.log|keys\.json\.new)$/.test(name);
+  const isOurs = fs.existsSync(path) || fs.readdirSync(dataDir).every(isNew);
+  if (!isOurs || fs.statSync(dataDir).uid !== process.getuid?.()) {
     throw new StartError(
-      `${dataDir} belongs to another user: start as that user, or with --data and another folder.`,
+      `${dataDir} belongs to another user or holds other files: give a new folder with --data.`,
     );
   }
-  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as Keys;
-  if (readdirSync(dataDir).some((name) => !/^(stack\.log|keys\.json\.new)$/.test(name))) {
-    throw new StartError(
-      `${dataDir} holds other files: give an empty or a new folder with --data.`,
-    );
-  }
-  const keys = Object.fromEntries(
-    Object.entries(keyKinds).map(([name, [prefix, bytes]]) => [
-      name,
-      prefix + randomBytes(bytes).toString("hex"),
-    ]),
-  ) as Keys;
-  writeWhole(path, `${JSON.stringify(keys, null, 2)}\n`);
-  return keys;
+  if (!fs.existsSync(path)) writeWhole(path, JSON.stringify(makeKeys(), null, 2));
+  return JSON.parse(fs.readFileSync(path, "utf8"));
+}
+
+function makeKeys() {
+  const random = () => randomBytes(24).toString("hex");
+  return {
+    publishable: `sb_publishable_${random()}`,
+    secret: `sb_secret_${random()}`,
+    jwtSecret: random(),
+    databasePassword: random(),
+    stripeSecret: `sk_test_${random()}`,
+    stripeWebhookSecret: `whsec_${random()}`,
+    signingSecret: random(),
+  };
 }
 
 /** Writes a file for its owner alone, whole or not at all, should the disk be full. */
 export function writeWhole(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  fs.writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  fs.renameSync(`${path}.new`, path);
 }

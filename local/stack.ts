@@ -1,75 +1,44 @@
-import { randomInt } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { once } from "node:events";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { startStripe } from "../tests/stripe-double/server.ts";
+import { startExtensions } from "./extensions.ts";
 import { startGateway } from "./gateway.ts";
-import { startHttpQueue } from "./http-queue.ts";
 import { startMailbox } from "./mailbox.ts";
 import { startPostgres } from "./postgres.ts";
-import { askedToStop, claimFolder, endLeftovers } from "./processes.ts";
-import { startScheduler } from "./scheduler.ts";
-import { loadSettings, type Part, type Settings, StartError } from "./settings.ts";
+import { claimFolder, endLeftovers } from "./processes.ts";
+import { type Part, type Settings, StartError } from "./settings.ts";
 import { seedBuckets } from "./storage-buckets.ts";
 import { startStudio } from "./studio.ts";
 import { applyMigrations } from "./supabase.ts";
 
-/** A running platform; `ended` comes true when its database ended by itself, with the reason. */
-export type Stack = Part & { ended: Promise<StartError> };
-
 /** Starts every part of the platform, telling what it does; stops them all when one fails. */
-export async function startStack(settings: Settings, say: (line: string) => void): Promise<Stack> {
-  const folder = claimFolder(settings);
-  const parts: Part[] = [];
-  const stop = async () => {
-    // The database last, since the others still write to it; all of them, whatever one says.
-    for (const part of parts.splice(0).reverse()) await part.stop().catch(console.error);
-    folder.release();
-  };
+export async function startStack(settings: Settings, say: (line: string) => void) {
+  // What was started last stops first, the database after all that write to it.
+  await using parts = new AsyncDisposableStack();
   /** Starts parts side by side. None is left running unnoticed when another one fails. */
   const start = async (...starting: Promise<Part>[]) => {
-    const outcomes = await Promise.allSettled(starting);
-    for (const outcome of outcomes) if (outcome.status === "fulfilled") parts.push(outcome.value);
+    const keep = (part: Part) => parts.defer(() => part.stop().catch(console.error));
+    await Promise.allSettled(starting.map((part) => part.then(keep)));
     await Promise.all(starting);
   };
-  try {
-    await endLeftovers(settings);
-    await checkPorts(settings);
-    say("Starting the database");
-    const database = startPostgres(settings);
-    await start(database, startMailbox(settings), startStripe(settings));
-    say("Applying migrations, seed and buckets");
-    const [changed] = await Promise.all([applyMigrations(settings), seedBuckets(settings)]);
-    for (const file of changed) {
-      say(`supabase/${file} has changed since it was applied here: \`npm run reset\` applies it.`);
-    }
-    say("Starting the API, the functions and the table editor");
-    await start(startGateway(settings), startStudio(settings));
-    await start(startScheduler(settings), startHttpQueue(settings));
-    folder.ready();
-    return { stop, ended: (await database).ended };
-  } catch (error) {
-    await stop();
-    throw error;
+  const folder = claimFolder(settings);
+  parts.defer(folder.release);
+  await endLeftovers(settings);
+  await checkPorts(settings);
+  say("Starting the database");
+  const database = startPostgres(settings);
+  await start(database, startMailbox(settings), startStripe(settings));
+  say("Applying migrations, seed and buckets");
+  const [changed] = await Promise.all([applyMigrations(settings), seedBuckets(settings)]);
+  for (const file of changed) {
+    say(`supabase/${file} has changed since it was applied here: \`npm run reset\` applies it.`);
   }
-}
-
-/** Lends a stack of its own, on free ports and with data of its own that is gone afterwards. */
-export async function withFreshStack<T>(
-  say: (line: string) => void,
-  work: (settings: Settings) => Promise<T>,
-): Promise<T> {
-  const asked = askedToStop();
-  const dataDir = mkdtempSync(join(tmpdir(), "djanobnb-"));
-  try {
-    const settings = loadSettings({ port: await findFreePorts(), dataDir, readDotEnv: false });
-    const stack = await startStack(settings, say);
-    const interrupted = asked.then(() => Promise.reject(new StartError("Interrupted.")));
-    return await Promise.race([work(settings), interrupted]).finally(stack.stop);
-  } finally {
-    rmSync(dataDir, { recursive: true });
-  }
+  say("Starting the API, the functions and the table editor");
+  await start(startGateway(settings), startStudio(settings));
+  await start(startExtensions(settings));
+  const running = parts.move();
+  const { ended } = await database;
+  return { ended, ready: folder.ready, stop: () => running.disposeAsync() };
 }
 
 /** Names the port that somebody else listens on, before anything is started. */
@@ -83,21 +52,9 @@ async function checkPorts({ ports }: Settings): Promise<void> {
   }
 }
 
-/** Six free ports in a row, below those that the system hands out to outgoing connections. */
-async function findFreePorts(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 32_000);
-    const row = await Promise.all([0, 1, 2, 3, 4, 5].map((offset) => isFree(port + offset)));
-    if (!row.includes(false)) return port;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const probe = createServer();
-  const free = await new Promise<boolean>((resolve) => {
-    probe.once("error", () => resolve(false));
-    probe.listen(port, "127.0.0.1", () => resolve(true));
-  });
-  if (free) await new Promise((resolve) => probe.close(resolve));
-  return free;
+/** Whether nobody listens on that port of this machine. */
+export async function isFree(port: number): Promise<boolean> {
+  await using probe = createServer();
+  probe.listen(port, "127.0.0.1");
+  return Boolean(await once(probe, "listening").catch(() => false));
 }

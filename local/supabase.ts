@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -11,55 +11,29 @@ import { type Settings, StartError, writeWhole } from "./settings.ts";
  */
 export async function applyMigrations(settings: Settings): Promise<string[]> {
   const note = join(settings.dataDir, "applied.json");
-  const applied: Record<string, string> = existsSync(note)
-    ? JSON.parse(readFileSync(note, "utf8"))
-    : {};
-  const current = hashes(settings);
-  if (Object.keys(current).some((file) => applied[file] === undefined)) {
+  const applied = existsSync(note) ? JSON.parse(readFileSync(note, "utf8")) : {};
+  const cwd = join(settings.root, "supabase");
+  const files = globSync(["migrations/*.sql", "seed.sql"], { cwd });
+  const hashOf = (file: string) => hash("sha256", readFileSync(join(cwd, file)));
+  const current = Object.fromEntries(files.map((file) => [file, hashOf(file)]));
+  if (files.some((file) => applied[file] === undefined)) {
     await runCli(settings, ["db", "push", "--include-seed", "--yes"]);
     writeWhole(note, JSON.stringify({ ...current, ...applied }));
   }
   return Object.keys(applied).filter((file) => applied[file] !== current[file]);
 }
 
-/** A hash of each file that makes the database what it is. */
-function hashes({ root }: Settings): Record<string, string> {
-  const cwd = join(root, "supabase");
-  const files = globSync(["migrations/*.sql", "seed.sql"], { cwd });
-  return Object.fromEntries(
-    files.sort().map((file) => {
-      const hash = createHash("sha256").update(readFileSync(join(cwd, file)));
-      return [file, hash.digest("hex")];
-    }),
-  );
-}
-
-/** The types of the API's schema, as `supabase gen types` writes them. */
-export async function generateTypes(settings: Settings): Promise<string> {
-  return await runCli(settings, ["gen", "types", "--lang", "typescript", "--schema", "public"]);
-}
-
-/** The advisors' findings; throws when there is an error among them. */
-export async function runAdvisors(settings: Settings): Promise<string> {
-  return await runCli(settings, ["db", "advisors", "--level", "info", "--fail-on", "error"]);
-}
-
 /** Runs a command of the official CLI against the database, as against a hosted project's. */
-async function runCli({ root, databaseUrl }: Settings, args: string[]): Promise<string> {
+export async function runCli({ root, databaseUrl }: Settings, args: string[]): Promise<string> {
   const cli = join(root, "node_modules", "supabase", "dist", "supabase.js");
   const target = ["--workdir", root, `--remote=${databaseUrl}?sslmode=disable`, "--agent", "no"];
   const env = { ...process.env, DO_NOT_TRACK: "1", SUPABASE_TELEMETRY_DISABLED: "1" };
-  const run = promisify(execFile)(process.execPath, [cli, ...args, ...target], {
-    env,
-    maxBuffer: 64 << 20,
+  const options = { env, maxBuffer: 64 << 20 };
+  const run = promisify(execFile)(process.execPath, [cli, ...args, ...target], options);
+  const { stdout } = await run.catch(({ stdout, stderr }) => {
+    const said = `${stdout}${stderr}`.trim();
+    const remedy = "failed: mend what it names above and try again.";
+    throw new StartError(`${said}\n\n\`supabase ${args.join(" ")}\` ${remedy}`);
   });
-  return await run.then(
-    ({ stdout }) => stdout,
-    (error: { stdout: string; stderr: string }) => {
-      const said = `${error.stdout}${error.stderr}`.trim();
-      throw new StartError(
-        `${said}\n\n\`supabase ${args.join(" ")}\` failed: mend what it names above and try again.`,
-      );
-    },
-  );
+  return stdout;
 }

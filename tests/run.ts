@@ -1,68 +1,80 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
+import { askedToStop } from "../local/processes.ts";
 import { type Settings, StartError, statusOf } from "../local/settings.ts";
-import { withFreshStack } from "../local/stack.ts";
-import { generateTypes, runAdvisors } from "../local/supabase.ts";
+import { runCli } from "../local/supabase.ts";
 import { type Counts, runDatabaseTests } from "./db.ts";
+import { runPgCronTests } from "./pgcron/run.ts";
+import { withFreshStack } from "./stack.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const functions = globSync("supabase/functions/*/index.ts", { cwd: root });
-const denoOptions = [
+const typesFile = join(root, "types", "database.ts");
+
+/** How Deno runs the project's code: with its settings, on the packages that are installed. */
+export const denoOptions = [
   ...["--config", "supabase/functions/deno.json"],
   ...["--node-modules-dir=manual", "--no-remote"],
 ];
 
-/** What `npm test` does, in its order. All but the first part get a stack of their own. */
-const parts: Record<string, { name: string; run: (settings: Settings) => Promise<Counts> }[]> = {
+type Step = { name: string; run: (settings: Settings) => Promise<Counts> };
+
+/** What needs no stack. */
+const alone: Record<string, Step[]> = {
   static: [
-    { name: "Format and lint", run: () => command("biome", ["check", "."]) },
-    { name: "Types of Node's side", run: () => command("tsc", ["--noEmit"]) },
+    { name: "Format and lint", run: () => tool("biome", ["check", "."]) },
+    { name: "Types of Node's side", run: () => tool("tsc", ["--noEmit"]) },
     {
       name: "Types of the functions",
-      run: () => command("deno", ["check", ...denoOptions, ...functions]),
+      run: () => tool("deno", ["check", ...denoOptions, ...functions]),
     },
+    { name: "The seed is up to date", run: () => passes(checkSeed()) },
   ],
+  pgcron: [{ name: "Under the real pg_cron", run: runPgCronTests }],
+};
+
+/** What shares a stack of its own. */
+const onStack: Record<string, Step[]> = {
   db: [
     { name: "pgTAP", run: runDatabaseTests },
-    { name: "types/database.ts is up to date", run: checkTypes },
-    { name: "Advisors find no error", run: checkAdvisors },
+    { name: "types/database.ts is up to date", run: (settings) => passes(checkTypes(settings)) },
+    { name: "Advisors find no error", run: (settings) => passes(runCli(settings, advisors)) },
   ],
   functions: [{ name: "Functions alone", run: (settings) => vitest("functions", settings) }],
   api: [{ name: "API", run: (settings) => vitest("api", settings) }],
 };
+const advisors = ["db", "advisors", "--level", "info", "--fail-on", "error"];
 
-/** Runs the parts of those names, or all; true when nothing failed. */
+/** Runs the parts of those names, or else all but `pgcron`; true when nothing failed. */
 export async function runTests(names: string[]): Promise<boolean> {
+  const parts = { ...alone, ...onStack };
   const unknown = names.find((name) => !(name in parts));
   if (unknown) {
     throw new StartError(`No tests "${unknown}". There are: ${Object.keys(parts).join(", ")}.`);
   }
-  const chosen = names.length ? names : Object.keys(parts);
+  const chosen = names.length ? names : ["static", ...Object.keys(onStack)];
+  const stepsOf = (parts: Record<string, Step[]>) => chosen.flatMap((name) => parts[name] ?? []);
   const total = { passed: 0, failed: 0 };
-  const runPart = async (part: string, settings: Settings) => {
-    for (const step of parts[part] ?? []) {
-      console.log(`\n── ${step.name}`);
-      const counts = await step.run(settings);
+  const runAll = async (steps: Step[], settings: Settings) => {
+    for (const { name, run } of steps) {
+      console.log(`\n── ${name}`);
+      const counts = await run(settings);
       total.passed += counts.passed;
       total.failed += counts.failed;
     }
   };
-  if (chosen.includes("static")) await runPart("static", {} as Settings);
-  const others = chosen.filter((part) => part !== "static");
-  if (others.length) {
-    await withFreshStack(console.log, async (settings) => {
-      for (const part of others) await runPart(part, settings);
-    });
-  }
+  await runAll(stepsOf(alone), {} as Settings);
+  const steps = stepsOf(onStack);
+  if (steps.length) await withFreshStack((settings) => runAll(steps, settings));
   console.log(`\n${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0;
 }
 
-/** A tool of node_modules, on the project's own Node: one test, which it passes or fails. */
-async function command(tool: string, args: string[], env: Record<string, string> = {}) {
+/** Runs a tool of node_modules on the project's own Node; true when it ended well. */
+export async function runTool(tool: string, args: string[], env = {}): Promise<boolean> {
   const bin = join(root, "node_modules", ".bin");
   const PATH = [dirname(process.execPath), bin, process.env.PATH].join(delimiter);
   const child = spawn(join(bin, tool), args, {
@@ -70,8 +82,19 @@ async function command(tool: string, args: string[], env: Record<string, string>
     env: { ...process.env, DO_NOT_TRACK: "1", PATH, ...env },
     stdio: "inherit",
   });
+  askedToStop().then(() => child.kill());
   const [code] = await once(child, "exit");
-  return outcome(code === 0);
+  return code === 0;
+}
+
+/** Writes `types/database.ts` from the migrations as they are now. */
+export async function writeTypes(): Promise<void> {
+  await withFreshStack(async (settings) => writeFileSync(typesFile, await generateTypes(settings)));
+  console.log(`Written: ${typesFile}`);
+}
+
+async function tool(name: string, args: string[]): Promise<Counts> {
+  return outcome(await runTool(name, args));
 }
 
 /** A project of `vitest.config.ts`, which finds the stack's addresses and keys in its environment. */
@@ -79,14 +102,12 @@ async function vitest(project: string, settings: Settings): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), "djanobnb-vitest-"));
   const report = join(folder, "report.json");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const ran = await command("vitest", ["run", "--project", project, ...reporters], {
-    ...settings.functionEnv,
-    ...statusOf(settings),
-  });
+  const env = { ...settings.functionEnv, ...statusOf(settings) };
+  const passed = await runTool("vitest", ["run", "--project", project, ...reporters], env);
   try {
     const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8"));
     // A file that cannot be read fails the run without a failed test.
-    return { passed: numPassedTests, failed: Math.max(numFailedTests, ran.failed) };
+    return { passed: numPassedTests, failed: Math.max(numFailedTests, passed ? 0 : 1) };
   } catch {
     return outcome(false);
   } finally {
@@ -94,15 +115,25 @@ async function vitest(project: string, settings: Settings): Promise<Counts> {
   }
 }
 
-async function checkTypes(settings: Settings): Promise<Counts> {
-  const written = readFileSync(join(root, "types", "database.ts"), "utf8");
-  const same = written === (await generateTypes(settings));
-  if (!same) console.log("types/database.ts is not what the migrations say: run `npm run types`.");
-  return outcome(same);
+async function checkSeed(): Promise<void> {
+  await (await import("../supabase/seed/generate.ts")).seed({ check: true });
 }
 
-async function checkAdvisors(settings: Settings): Promise<Counts> {
-  return await runAdvisors(settings).then(
+async function checkTypes(settings: Settings): Promise<void> {
+  if (readFileSync(typesFile, "utf8") === (await generateTypes(settings))) return;
+  throw new StartError("types/database.ts is not what the migrations say: run `npm run types`.");
+}
+
+/** The API's types as the CLI writes them; whatever else it has to say comes before them. */
+async function generateTypes(settings: Settings): Promise<string> {
+  const args = ["gen", "types", "--lang", "typescript", "--schema", "public"];
+  const said = await runCli(settings, args);
+  return said.slice(said.indexOf("export type Json"));
+}
+
+/** A check that throws what is wrong counts as a test. */
+async function passes(check: Promise<unknown>): Promise<Counts> {
+  return await check.then(
     () => outcome(true),
     (error: Error) => {
       console.log(error.message);

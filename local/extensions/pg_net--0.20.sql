@@ -1,13 +1,11 @@
--- The tables and functions of pg_net 0.20. Like the real one's they are everybody's, hosted too:
--- what keeps visitors out is that the API does not serve this schema.
+-- What migrations use of pg_net 0.20; arguments go by name. As in the real one all of it is
+-- everybody's: what keeps visitors out is that the API does not serve this schema.
 
 create schema net;
 
-create domain net.http_method as text check (value ilike any (array['get', 'post', 'delete']));
-
 create unlogged table net.http_request_queue (
   id bigserial,
-  method net.http_method not null,
+  method text not null,
   url text not null,
   headers jsonb,
   body bytea,
@@ -26,64 +24,28 @@ create unlogged table net._http_response (
 );
 create index on net._http_response (created);
 
--- Wakes the platform when the transaction commits, once however often it is called.
-create function net.wake() returns void
-language plpgsql set search_path = '' as $$ begin notify pg_net; end $$;
-
-create function net._urlencode_string(string varchar) returns text
-language sql immutable set search_path = '' as $$
-  select coalesce(string_agg(
-    case when letter ~ '[A-Za-z0-9._~-]' then letter
-      else regexp_replace(upper(encode(convert_to(letter, 'UTF8'), 'hex')), '(..)', '%\1', 'g')
-    end, '' order by position), '')
-  from regexp_split_to_table(string, '') with ordinality as letters (letter, position)
-$$;
-
-create function net._enqueue(
-  method text, url text, params jsonb, headers jsonb, body jsonb, timeout_milliseconds int
-) returns bigint language plpgsql set search_path = '' as $$
-declare
-  query text := (
-    select string_agg(net._urlencode_string(key) || '=' || net._urlencode_string(value), '&')
-    from jsonb_each_text(params)
-  );
-  request_id bigint;
-begin
-  insert into net.http_request_queue (method, url, headers, body, timeout_milliseconds)
-  values (method, concat(url, case when url like '%?%' then '&' || query else '?' || query end),
-    headers, convert_to(body::text, 'UTF8'), timeout_milliseconds)
-  returning id into request_id;
-  perform net.wake();
-  return request_id;
-end $$;
+-- Wakes the platform when the transaction commits, once however many calls it queued.
+create function net._wake() returns trigger
+language plpgsql set search_path = '' as $$ begin notify pg_net; return null; end $$;
+create trigger wake after insert on net.http_request_queue
+for each statement execute function net._wake();
 
 create function net.http_get(
-  url text, params jsonb default '{}', headers jsonb default '{}',
-  timeout_milliseconds int default 5000
-) returns bigint language sql set search_path = ''
-as $$ select net._enqueue('GET', url, params, headers, null, timeout_milliseconds) $$;
+  url text, headers jsonb default '{}', timeout_milliseconds int default 5000
+) returns bigint language sql set search_path = '' as $$
+  insert into net.http_request_queue (method, url, headers, timeout_milliseconds)
+  values ('GET', url, headers, timeout_milliseconds)
+  returning id
+$$;
 
 create function net.http_post(
-  url text, body jsonb default '{}', params jsonb default '{}',
-  headers jsonb default '{"Content-Type": "application/json"}',
+  url text, body jsonb default '{}', headers jsonb default '{"Content-Type": "application/json"}',
   timeout_milliseconds int default 5000
-) returns bigint language plpgsql set search_path = '' as $$
-declare
-  content_type text := (select value from jsonb_each_text(headers) where lower(key) = 'content-type');
-begin
-  if content_type <> 'application/json' then
-    raise exception 'Content-Type header must be "application/json"';
-  elsif content_type is null then
-    headers := coalesce(headers, '{}') || '{"Content-Type": "application/json"}';
-  end if;
-  return net._enqueue('POST', url, params, headers, body, timeout_milliseconds);
-end $$;
-
-create function net.http_delete(
-  url text, params jsonb default '{}', headers jsonb default '{}',
-  timeout_milliseconds int default 5000, body jsonb default null
-) returns bigint language sql set search_path = ''
-as $$ select net._enqueue('DELETE', url, params, headers, body, timeout_milliseconds) $$;
+) returns bigint language sql set search_path = '' as $$
+  insert into net.http_request_queue (method, url, headers, body, timeout_milliseconds)
+  values ('POST', url, headers, convert_to(body::text, 'UTF8'), timeout_milliseconds)
+  returning id
+$$;
 
 grant usage on schema net to public;
 grant all on all sequences in schema net to public;

@@ -1,29 +1,21 @@
--- The table, view and functions of supabase_vault 0.3.1, with the grants of a hosted project.
--- Hosted, secrets are encrypted with a key that the database does not hold. Here there is no such
--- place: they are only encoded, so that nobody mistakes the column for the secret.
+-- What migrations use of supabase_vault 0.3.1. Hosted, secrets are encrypted with a key that the
+-- database does not hold. Here they are only encoded, so that nobody mistakes the column for them.
 
 create table vault.secrets (
   id uuid primary key default gen_random_uuid(),
-  name text,
+  name text unique,
   description text not null default '',
   secret text not null,
-  key_id uuid,
-  nonce bytea,
   created_at timestamptz not null default current_timestamp,
   updated_at timestamptz not null default current_timestamp
 );
-create unique index on vault.secrets (name) where name is not null;
 
 create view vault.decrypted_secrets as
-select id, name, description, secret,
-  convert_from(decode(secret, 'base64'), 'UTF8') as decrypted_secret,
-  key_id, nonce, created_at, updated_at
-from vault.secrets;
+select *, convert_from(decode(secret, 'base64'), 'UTF8') as decrypted_secret from vault.secrets;
 
 create function vault.create_secret(
-  new_secret text, new_name text default null, new_description text default '',
-  new_key_id uuid default null
-) returns uuid language sql security definer set search_path = '' as $$
+  new_secret text, new_name text default null, new_description text default ''
+) returns uuid language sql set search_path = '' as $$
   insert into vault.secrets (secret, name, description)
   values (encode(convert_to(new_secret, 'UTF8'), 'base64'), new_name, new_description)
   returning id
@@ -31,8 +23,8 @@ $$;
 
 create function vault.update_secret(
   secret_id uuid, new_secret text default null, new_name text default null,
-  new_description text default null, new_key_id uuid default null
-) returns void language sql security definer set search_path = '' as $$
+  new_description text default null
+) returns void language sql set search_path = '' as $$
   update vault.secrets set
     secret = coalesce(encode(convert_to(new_secret, 'UTF8'), 'base64'), secret),
     name = coalesce(new_name, name),
@@ -41,7 +33,5 @@ create function vault.update_secret(
   where id = secret_id
 $$;
 
-revoke execute on all functions in schema vault from public;
 grant usage on schema vault to postgres, service_role;
-grant select, delete on vault.secrets, vault.decrypted_secrets to postgres, service_role;
-grant execute on all functions in schema vault to postgres, service_role;
+grant all on all tables in schema vault to postgres, service_role;

@@ -1,0 +1,31 @@
+import { randomInt } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { askedToStop } from "../local/processes.ts";
+import { loadSettings, type Settings, StartError } from "../local/settings.ts";
+import { isFree, startStack } from "../local/stack.ts";
+
+// Tests sign many people up; a password that is hard to guess would cost each a tenth of a second.
+process.env.LITE_AUTH_BCRYPT_COST ??= "4";
+
+/** Lends a stack of its own, on free ports and with data of its own that is gone afterwards. */
+export async function withFreshStack<T>(work: (settings: Settings) => Promise<T>): Promise<T> {
+  const asked = askedToStop();
+  const dataDir = mkdtempSync(join(tmpdir(), "djanobnb-"));
+  try {
+    const settings = loadSettings({ port: await findFreePorts(), dataDir, readDotEnv: false });
+    const stack = await startStack(settings, console.log);
+    const interrupted = asked.then(() => Promise.reject(new StartError("Interrupted.")));
+    return await Promise.race([work(settings), interrupted]).finally(stack.stop);
+  } finally {
+    rmSync(dataDir, { recursive: true });
+  }
+}
+
+/** Six free ports in a row, below those that the system hands out to outgoing connections. */
+async function findFreePorts(): Promise<number> {
+  const port = randomInt(10_000, 32_000);
+  const row = await Promise.all([0, 1, 2, 3, 4, 5].map((offset) => isFree(port + offset)));
+  return row.includes(false) ? findFreePorts() : port;
+}
