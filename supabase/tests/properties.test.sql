@@ -141,6 +141,9 @@ select isnt_empty(
 );
 
 -- Files
+select tests.as_operator();
+-- They are made from config.toml, where there is a Storage.
+insert into storage.buckets (id, name) select b, b from unnest(array['avatars', 'property-images', 'invoices', 'reports']) b on conflict do nothing;
 create function pg_temp.store(bucket text, path text) returns text language sql as $$
   select format('insert into storage.objects (bucket_id, name) values (%L, %L)', bucket, path)
 $$;
