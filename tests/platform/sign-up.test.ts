@@ -1,4 +1,4 @@
-import type { Sql } from "postgres";
+import postgres from "postgres";
 import { expect, test } from "vitest";
 import { createAuth } from "../../local/auth.ts";
 import type { Settings } from "../../local/settings.ts";
@@ -7,7 +7,7 @@ import type { Settings } from "../../local/settings.ts";
 const taken = async () => Response.json({ code: 429 }, { status: 429 });
 
 test("signing up with a taken address is answered as with a new one", async () => {
-  const auth = createAuth({} as Settings, { sql: {} as Sql, ask: taken });
+  const auth = createAuth({} as Settings, { sql: postgres(), ask: taken });
   const body = JSON.stringify({ email: "Known@people.test", password: "x", data: { name: "K" } });
   const request = new Request("http://127.0.0.1/auth/v1/signup", { method: "POST", body });
   const answer = await auth.fetch(request);
