@@ -1,4 +1,3 @@
-
 export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
 
 export type Database = {
@@ -131,7 +130,7 @@ isOneToOne: false
                   }
                   ComputedFields: never
                   Insert: {
-                    "author_id": string,"author_role": Database["public"]['Enums']["user_role"],"body": string,"created_at"?: string,"id"?: string,"inquiry_id": string,"internal"?: boolean
+                    "author_id"?: string,"author_role"?: Database["public"]['Enums']["user_role"],"body": string,"created_at"?: string,"id"?: string,"inquiry_id": string,"internal"?: boolean
                   }
                   Update: {
                     "author_id"?: string,"author_role"?: Database["public"]['Enums']["user_role"],"body"?: string,"created_at"?: string,"id"?: string,"inquiry_id"?: string,"internal"?: boolean
@@ -398,7 +397,7 @@ isOneToOne: true
         isSetofReturn: true
       } },
 "inquiry_stats":
-{ Args: { "from": string,"to": string }; Returns: Database["public"]['CompositeTypes']["inquiry_statistics"][]
+{ Args: { "from_date": string,"to_date": string }; Returns: Database["public"]['CompositeTypes']["inquiry_statistics"][]
                           SetofOptions: {
         from: "*"
         to: "inquiry_statistics"
