@@ -288,7 +288,7 @@ select is_empty(
 select bag_eq(
   $$ select p.proname::text from pg_proc p
      where p.pronamespace = 'private'::regnamespace and has_function_privilege('authenticated', p.oid, 'execute') $$,
-  $$ values ('has_role'), ('my_property_ids'), ('project_url'), ('public_file_url'), ('search_words'), ('search_vector'), ('holder'), ('is_assigning'), ('reaches_inquiry') $$,
+  $$ values ('has_role'), ('my_property_ids'), ('project_url'), ('public_file_url'), ('holder'), ('is_assigning'), ('reaches_inquiry') $$,
   'these private functions, which policies, indexes and computed columns call, and no others are a user''s'
 );
 
