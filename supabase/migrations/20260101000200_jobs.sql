@@ -12,6 +12,7 @@ create table private.job_kinds (
   max_attempts smallint not null default 14,
   max_running smallint not null default 16,
   lease interval not null default interval '90 seconds',
+  payload_fields text[] not null default '{}',
   description text not null,
   constraint max_attempts_positive check (max_attempts > 0),
   constraint max_running_positive check (max_running > 0),
@@ -24,6 +25,8 @@ comment on column private.job_kinds.max_attempts is
   'Tries before it is kept as a dead letter. Fourteen tries with backoff span about five hours.';
 comment on column private.job_kinds.max_running is 'How many of this kind may run at once.';
 comment on column private.job_kinds.lease is 'How long a worker may be silent before another one takes over.';
+comment on column private.job_kinds.payload_fields is
+  'What a payload must have to be queued at all; the worker checks the values as well.';
 alter table private.job_kinds enable row level security;
 
 
@@ -47,6 +50,7 @@ create table private.jobs (
   created_at timestamptz not null default now(),
   finished_at timestamptz,
   constraint job_key_is_unique unique (key),
+  constraint payload_is_an_object check (jsonb_typeof(payload) = 'object'),
   constraint lease_while_running check
     ((state = 'running') = (lease_token is not null) and (state = 'running') = (leased_until is not null)),
   constraint finished_when_over check ((state in ('done', 'failed')) = (finished_at is not null))
@@ -145,6 +149,7 @@ security definer -- whoever may do the business may queue its consequences
 set search_path = ''
 as $$
 declare
+  kind_of_job private.job_kinds;
   queued_id uuid;
   transaction_id text := pg_current_xact_id()::text;
 begin
@@ -152,16 +157,18 @@ begin
     return null;
   end if;
 
-  insert into private.jobs (kind, payload, key, run_at, max_attempts)
-  select k.kind, enqueue.payload, enqueue.key, enqueue.run_at, k.max_attempts
-  from private.job_kinds k
-  where k.kind = enqueue.kind
-  on conflict on constraint job_key_is_unique do nothing
-  returning id into queued_id;
-
-  if queued_id is null and not exists (select from private.job_kinds k where k.kind = enqueue.kind) then
+  select * into kind_of_job from private.job_kinds k where k.kind = enqueue.kind;
+  if not found then
     raise exception 'There is no kind of job named %.', enqueue.kind;
   end if;
+  if not payload ?& kind_of_job.payload_fields then
+    raise exception 'A job of kind % needs %.', enqueue.kind, array_to_string(kind_of_job.payload_fields, ', ');
+  end if;
+
+  insert into private.jobs (kind, payload, key, run_at, max_attempts)
+  values (enqueue.kind, enqueue.payload, enqueue.key, enqueue.run_at, kind_of_job.max_attempts)
+  on conflict on constraint job_key_is_unique do nothing
+  returning id into queued_id;
 
   -- One call a transaction, however many rows it queued.
   if queued_id is not null
@@ -314,28 +321,25 @@ $$;
 comment on function private.extend_lease is 'The heartbeat of a long job. Null when the lease was lost: stop working.';
 grant execute on function private.extend_lease to service_role;
 
-create function private.pending_jobs(out due bigint, out next_run_at timestamptz)
+create function private.pending_jobs(out due bigint, out claimable bigint, out next_run_at timestamptz)
 language sql stable
 security definer -- the worker may ask, not read the table
 set search_path = ''
 as $$
-  select count(*) filter (where run_at <= now()), min(run_at) filter (where run_at > now())
-  from private.jobs where state = 'queued'
+  select coalesce(sum(q.due), 0)::bigint,
+    coalesce(sum(least(q.due, greatest(k.max_running - q.running, 0))), 0)::bigint,
+    min(q.next_run_at)
+  from private.job_kinds k
+  cross join lateral (
+    select
+      (select count(*) from private.jobs j where j.state = 'queued' and j.kind = k.kind and j.run_at <= now()) as due,
+      (select count(*) from private.jobs j where j.state = 'running' and j.kind = k.kind and j.leased_until > now()) as running,
+      (select min(j.run_at) from private.jobs j where j.state = 'queued' and j.kind = k.kind and j.run_at > now()) as next_run_at
+  ) q
 $$;
-comment on function private.pending_jobs is 'How many jobs are due now, and when the next one will be.';
+comment on function private.pending_jobs is
+  'How many jobs are due now, how many of them may begin (others of their kind may fill its limit), and when the next one will be due.';
 grant execute on function private.pending_jobs to service_role;
-
-create function private.prune_jobs()
-returns void
-language sql
-security definer -- run by pg_cron and by the worker alike
-set search_path = ''
-as $$
-  delete from private.jobs where state = 'done' and finished_at < now() - interval '14 days';
-  delete from private.job_wakes where at < now() - interval '1 day';
-  delete from cron.job_run_details where end_time < now() - interval '14 days';
-$$;
-comment on function private.prune_jobs is 'Forgets jobs that were done, and schedules that ran, more than 14 days ago.';
 
 
 -- Mails -----------------------------------------------------------------------------------------
@@ -351,6 +355,7 @@ create table private.mails (
   props jsonb not null,
   attachments jsonb not null default '[]',
   state private.mail_state not null default 'queued',
+  attempts smallint not null default 0,
   response text,
   created_at timestamptz not null default now(),
   sent_at timestamptz,
@@ -366,8 +371,10 @@ comment on column private.mails.props is 'What the template prints, as it was wh
 comment on column private.mails.attachments is 'Files from Storage: [{ bucket, path, filename }].';
 comment on column private.mails.state is
   'refused: the address, by its server and for good; failed: the mail itself cannot be sent; suppressed: not tried.';
-comment on column private.mails.response is 'The mail server''s last answer.';
+comment on column private.mails.attempts is 'Tries so far, as its job counts them.';
+comment on column private.mails.response is 'The mail server''s last answer, or why there is none.';
 create index mails_by_address on private.mails (lower(to_address));
+create index mails_to_forget on private.mails (created_at) where state <> 'queued' and props <> '{}';
 alter table private.mails enable row level security;
 
 create table private.mail_suppressions (
@@ -379,8 +386,9 @@ create table private.mail_suppressions (
 comment on table private.mail_suppressions is 'Addresses whose server refused for good: nothing is sent there any more.';
 alter table private.mail_suppressions enable row level security;
 
-insert into private.job_kinds (kind, priority, max_running, description) values
-  ('send_mail', 10, 32, 'Sends one mail of the outbox.');
+-- Fewer at once than a worker has slots: a mail server that hangs does not hold up anything else.
+insert into private.job_kinds (kind, priority, max_running, payload_fields, description) values
+  ('send_mail', 10, 12, '{mail_id}', 'Sends one mail of the outbox.');
 
 create function private.send_mail(
   template text,
@@ -455,6 +463,7 @@ as $$
 begin
   update private.mails m
   set state = record_mail.state,
+      attempts = coalesce((select j.attempts from private.jobs j where j.key = 'mail:' || m.id), m.attempts),
       response = left(record_mail.response, 1000),
       sent_at = case when record_mail.state = 'sent' then now() end
   where m.id = mail_id and m.state <> 'sent';
@@ -471,3 +480,60 @@ $$;
 comment on function private.record_mail is
   'Keeps the mail server''s answer. A refusal for good puts the address on the suppression list.';
 grant execute on function private.record_mail to service_role;
+
+create function private.note_mail_attempt()
+returns trigger
+language plpgsql
+security definer -- nobody writes mails directly
+set search_path = ''
+as $$
+begin
+  update private.mails m
+  set attempts = new.attempts,
+      response = coalesce(new.last_error, m.response),
+      state = case
+        when new.state = 'queued' and m.state = 'failed' then 'queued'
+        when new.state = 'failed' and m.state = 'queued' then 'failed'
+        else m.state
+      end
+  where m.id = (new.payload ->> 'mail_id')::uuid;
+  return null;
+end;
+$$;
+comment on function private.note_mail_attempt is
+  'After a try that failed, the last of them, or another chance: the outbox tells what the queue knows.';
+
+create trigger note_mail_attempt
+  after update of state on private.jobs
+  for each row when (new.kind = 'send_mail' and new.state in ('queued', 'failed') and old.state <> new.state)
+  execute function private.note_mail_attempt();
+
+create function private.forget_mails()
+returns void
+language sql
+security definer -- run by pg_cron
+set search_path = ''
+as $$
+  update private.mails
+  set to_address = null, to_name = null, props = '{}', attachments = '[]', response = null
+  where state <> 'queued' and props <> '{}' and created_at < now() - interval '90 days'
+$$;
+comment on function private.forget_mails is
+  'Forgets to whom mails went and what they said after 90 days. Their keys stay: none is written again.';
+
+
+-- Tidying ---------------------------------------------------------------------------------------
+
+create function private.prune_jobs()
+returns void
+language sql
+security definer -- run by pg_cron and by the worker alike
+set search_path = ''
+as $$
+  delete from private.jobs where state = 'done' and finished_at < now() - interval '14 days';
+  delete from private.job_wakes where at < now() - interval '1 day';
+  delete from cron.job_run_details where end_time < now() - interval '14 days';
+  select private.forget_mails();
+$$;
+comment on function private.prune_jobs is
+  'Forgets jobs that were done, and schedules that ran, more than 14 days ago, and what old mails said.';

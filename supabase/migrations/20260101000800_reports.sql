@@ -25,8 +25,8 @@ create policy "Admins open report files"
   on storage.objects for select to authenticated
   using (bucket_id = 'reports' and (select private.has_role('admin')));
 
-insert into private.job_kinds (kind, priority, max_running, lease, description) values
-  ('write_daily_report', 70, 1, '3 minutes', 'Writes the report of a day and mails it to the admins.');
+insert into private.job_kinds (kind, priority, max_running, lease, payload_fields, description) values
+  ('write_daily_report', 70, 1, '3 minutes', '{report_date,timezone}', 'Writes the report of a day and mails it to the admins.');
 
 create function private.queue_daily_reports(timezone text, asked_for date default null)
 returns date[]

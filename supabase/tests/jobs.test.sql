@@ -9,6 +9,7 @@ grant select on cast_of to public;
 delete from private.jobs;
 insert into private.job_kinds (kind, priority, max_attempts, max_running, lease, description) values
   ('test_soon', 1, 3, 2, '1 minute', 'A person waits.'), ('test_later', 99, 3, 10, '1 minute', 'Whenever.');
+insert into private.job_kinds (kind, priority, payload_fields, description) values ('test_choosy', 99, '{a,b}', 'Needs to be told.');
 
 -- Queueing
 select isnt(private.enqueue('test_later', '{"n": 1}', 'one'), null, 'a job is queued');
@@ -22,12 +23,15 @@ set local djanobnb.seeding = 'on';
 select is(private.enqueue('test_soon'), null, 'demo data queues nothing');
 reset djanobnb.seeding;
 
+select throws_ok($$ select private.enqueue('test_choosy', '{"a": 1}') $$, 'P0001', 'A job of kind test_choosy needs a, b.', 'a payload that lacks what its kind needs is refused');
+select throws_ok($$ select private.enqueue('test_later', '[1]') $$, '23514', null, 'and so is one that is no object');
+
 -- Claiming
 select tests.as_service();
 create temp table claimed on commit drop as select * from private.claim_jobs(10);
 select is(array_agg(kind order by kind), array['test_later', 'test_later', 'test_soon', 'test_soon'], 'two of a kind at once that allows two, and what else is due') from claimed;
 select is_empty('select * from private.claim_jobs(10)', 'what is claimed is not claimed again');
-select is((private.pending_jobs()).due, 1::bigint, 'one waits for its turn');
+select results_eq('select due, claimable from private.pending_jobs()', $$ values (1::bigint, 0::bigint) $$, 'one waits for its turn: as many of its kind are under way as may be');
 select is((private.finish_job(id, lease_token, '{"ok": true}')), true, 'done') from claimed where kind = 'test_soon' limit 1;
 select is(kind, 'test_soon', 'then the third one may run') from private.claim_jobs(10);
 select is(private.finish_job(id, gen_random_uuid()), null, 'a stranger to the lease reports nothing') from claimed where kind = 'test_later' limit 1;
@@ -47,10 +51,22 @@ select is(private.fail_job(id, lease_token, 'still no luck')::text, 'failed', 'a
 select tests.as_operator();
 
 -- A worker that dies
+delete from net.http_request_queue;
+update private.jobs set run_at = now() + interval '1 hour' where state = 'queued';
+select private.wake_jobs_if_due();
+select is_empty('select from net.http_request_queue', 'nobody is called while nothing is due');
 update private.jobs set leased_until = now() - interval '1 second' where state = 'running' and kind = 'test_later';
+select private.wake_jobs_if_due();
+select is((select count(*) from net.http_request_queue), 1::bigint, 'a lease that ran out calls a worker');
 select tests.as_service();
 select is(count(*), 1::bigint, 'a job whose worker is silent goes to another one') from private.claim_jobs(10) where kind = 'test_later' and attempt = 2;
 select is(private.finish_job(id, lease_token), null, 'and the first one can no longer report') from claimed where kind = 'test_later' and payload = '{}';
+
+select tests.as_operator();
+update private.jobs set leased_until = now() - interval '1 second', attempts = max_attempts where state = 'running' and kind = 'test_later';
+select private.requeue_abandoned_jobs();
+select is(state::text || ': ' || last_error, 'failed: The worker stopped before it had finished.', 'a job that kills each of its workers is kept, with what is known') from private.jobs where kind = 'test_later' and payload = '{}';
+delete from private.jobs where kind = 'test_later' and payload = '{}';
 
 -- Dead letters
 select tests.as_user(gil) from cast_of;
@@ -63,6 +79,22 @@ select is((job_stats()).failed, 1::bigint, 'and counts');
 select lives_ok('select retry_job((select id from failed_jobs()))', 'and tries again');
 select is_empty('select * from failed_jobs()', 'then it is none');
 select tests.refuses('select retry_job(gen_random_uuid())', 404, 'not_found', 'a job that is not there');
+
+-- What the worker answers
+select tests.as_operator();
+delete from private.job_wakes;
+insert into private.job_wakes (request_id, at) values (-1, now() - interval '3 minutes'), (-2, now() - interval '2 minutes'), (-3, now() - interval '1 minute'), (-4, now());
+create function pg_temp.answer(request bigint, status integer, error text) returns setof text language plpgsql as $$
+begin
+  insert into net._http_response (id, status_code, timed_out, error_msg, created) values (request, status, status is null, error, now());
+  perform tests.as_user(admin) from cast_of;
+  return next is(row(s.last_call_status, s.last_call_error)::text, row(status, error)::text, format('an admin sees %s', coalesce(status::text, error)))
+  from job_stats() s;
+  perform tests.as_operator();
+end $$;
+select pg_temp.answer(-1, 401, null);
+select pg_temp.answer(-2, 500, null);
+select pg_temp.answer(-3, null, 'Timeout was reached');
 
 -- Tidying
 select tests.as_operator();
@@ -77,6 +109,33 @@ select is(private.send_mail('admin_alert', 'gil@tests.test', 'Gil', '{}', 'hello
 select private.record_mail(id, 'refused', '550 no such user') from private.mails where key = 'hello';
 select isnt(private.send_mail('admin_alert', 'GIL@tests.test', 'Gil', '{}', 'hello again'), null, 'another one to the same address');
 select ok(is_suppressed, 'is not sent: the server refused the address for good') from private.mails m, private.mail_to_send(m.id) where m.key = 'hello again';
+
+
+-- The outbox tells what the queue knows
+select private.send_mail('admin_alert', 'ana@tests.test', 'Ana', '{"alert": "x"}', 'later', '[{"path": "x"}]');
+update private.jobs set run_at = now() where kind = 'send_mail';
+create function pg_temp.try_mail(error text, permanent boolean) returns setof text language plpgsql as $$
+begin
+  update private.jobs set run_at = now() where kind = 'send_mail' and state = 'queued';
+  perform private.fail_job(c.id, c.lease_token, error, permanent) from private.claim_jobs(10) c
+  where c.payload ->> 'mail_id' = (select m.id::text from private.mails m where m.key = 'later');
+  return query select m.state || ', ' || m.attempts || ': ' || m.response from private.mails m where m.key = 'later';
+end $$;
+select is(pg_temp.try_mail('451 later', false), 'queued, 1: 451 later', 'a mail that has to wait says what for');
+select is(pg_temp.try_mail('No such file', true), 'failed, 2: No such file', 'one that cannot be sent has failed');
+select tests.as_user(admin) from cast_of;
+select lives_ok($$ select retry_job(id) from failed_jobs() where kind = 'send_mail' $$, 'an admin gives it another try');
+select tests.as_operator();
+select is(state::text, 'queued', 'and it waits again') from private.mails where key = 'later';
+select private.record_mail(id, 'sent', '250 ok') from private.mails where key = 'later';
+select is(state || ': ' || response, 'sent: 250 ok', 'until it is sent') from private.mails where key = 'later';
+
+-- What mails said
+update private.mails set created_at = now() - interval '91 days' where key in ('later', 'hello again');
+select private.prune_jobs();
+select is(row(to_address, to_name, props, attachments, response)::text, row(null::text, null::text, '{}'::jsonb, '[]'::jsonb, null::text)::text, 'is forgotten after 90 days') from private.mails where key = 'later';
+select isnt(to_address, null, 'unless it waits to be sent') from private.mails where key = 'hello again';
+select is(private.send_mail('admin_alert', 'ana@tests.test', 'Ana', '{}', 'later'), null, 'a mail whose words are forgotten is not written again');
 
 select * from finish();
 rollback;

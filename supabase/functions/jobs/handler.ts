@@ -11,55 +11,76 @@ type Job = {
   lease_token: string;
 };
 
-/** How many jobs one call works on at a time: a slow mail server does not hold up invoices. */
+/** How many jobs one call works on at a time. */
 const slots = 16;
-/** No new job is begun after this; a call ends well within a minute. */
+/** No new job is begun after this, … */
 const longestRun = 40_000;
+/** … and nobody waits longer than this for the last ones: a call ends well within a minute. */
+const longestEnd = 12_000;
 /** A retry that is due this soon is waited for rather than left to the next call. */
 const longestWait = 3_000;
+/** How often to look for what has become due while jobs are under way. */
+const lookEvery = 1_000;
 const heartbeat = 20_000;
 
-let running: Promise<Outcome> | undefined;
-let calledAgain = false;
+let isWorking = false;
+let lookAgain = () => {};
 
 /**
  * Does the work that is due and says how much. A call that comes while another one is at work makes
  * that one look again and answers at once: calls that pile up do no work twice.
  */
 export async function work(tools: Tools, kinds: Record<string, Kind>): Promise<Outcome> {
-  if (running) {
-    calledAgain = true;
-    return { done: 0, failed: 0, remaining: (await pending(tools)).due };
+  const outcome: Outcome = { done: 0, failed: 0, remaining: 0 };
+  if (isWorking) {
+    lookAgain();
+    return { ...outcome, remaining: (await pending(tools)).due };
   }
-  running = run(tools, kinds).finally(() => {
-    running = undefined;
-  });
-  return await running;
+  isWorking = true;
+  try {
+    await run(tools, kinds, outcome);
+  } finally {
+    isWorking = false;
+  }
+  // Looked up after the last call that could only be told to wait: nothing is left behind.
+  const { due, claimable } = await pending(tools);
+  if (claimable) await tools.database`select private.wake_jobs()`;
+  return { ...outcome, remaining: due };
 }
 
-async function run(tools: Tools, kinds: Record<string, Kind>): Promise<Outcome> {
-  const deadline = Date.now() + longestRun;
-  const outcome: Outcome = { done: 0, failed: 0, remaining: 0 };
+async function run(tools: Tools, kinds: Record<string, Kind>, outcome: Outcome): Promise<void> {
+  const deadline = performance.now() + longestRun;
   const active = new Set<Promise<void>>();
-
-  while (Date.now() < deadline) {
-    calledAgain = false;
-    const jobs = active.size < slots ? await claim(tools, slots - active.size) : [];
-    for (const job of jobs) {
-      const attempt = tryJob(job, tools, kinds).then((succeeded) => {
-        outcome[succeeded ? "done" : "failed"]++;
-        active.delete(attempt);
+  try {
+    while (performance.now() < deadline) {
+      const called = new Promise<void>((resolve) => {
+        lookAgain = resolve;
       });
-      active.add(attempt);
+      const jobs = active.size < slots ? await claim(tools, slots - active.size) : [];
+      for (const job of jobs) {
+        const attempt = tryJob(job, tools, kinds).then((came) => {
+          if (came !== "lost") outcome[came]++;
+          active.delete(attempt);
+        });
+        active.add(attempt);
+      }
+      if (active.size) await within(lookEvery, ...active, called);
+      else if (!(await waitForMore(tools, deadline))) break;
     }
-    if (active.size) await Promise.race(active);
-    else if (!jobs.length && !calledAgain && !(await waitForMore(tools, deadline))) break;
+  } finally {
+    // What takes longer still reports when it is done; should it not live so long, its lease ends.
+    await within(longestEnd, Promise.all(active));
   }
+}
 
-  await Promise.all(active);
-  outcome.remaining = (await pending(tools)).due;
-  if (outcome.remaining) await tools.database`select private.wake_jobs()`;
-  return outcome;
+/** Waits for the first of them, but no longer than that. */
+async function within(milliseconds: number, ...events: Promise<unknown>[]): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeUp = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([...events, timeUp]);
+  clearTimeout(timer);
 }
 
 async function claim({ database }: Tools, count: number): Promise<Job[]> {
@@ -67,36 +88,49 @@ async function claim({ database }: Tools, count: number): Promise<Job[]> {
     select id, kind, payload, attempt, lease_token from private.claim_jobs(${count})`;
 }
 
-async function pending({ database }: Tools): Promise<{ due: number; nextIn: number | null }> {
-  const [row] = await database<[{ due: string; next_in: number | null }]>`
-    select due, extract(epoch from next_run_at - clock_timestamp())::float * 1000 as next_in
+type Pending = {
+  /** All that is due. */
+  due: number;
+  /** What of it may begin: as many of a kind as its limit leaves room for. */
+  claimable: number;
+  /** Milliseconds until more is due. */
+  nextIn: number | null;
+};
+
+async function pending({ database }: Tools): Promise<Pending> {
+  const [row] = await database<[Pending]>`
+    select due::integer, claimable::integer,
+      extract(epoch from next_run_at - clock_timestamp())::float * 1000 as "nextIn"
     from private.pending_jobs()`;
-  return { due: Number(row.due), nextIn: row.next_in };
+  return row;
 }
 
 /** True when there is or soon will be something to do. */
 async function waitForMore(tools: Tools, deadline: number): Promise<boolean> {
-  const { due, nextIn } = await pending(tools);
-  if (due > 0) return true;
-  if (nextIn === null || nextIn > longestWait || Date.now() + nextIn > deadline) return false;
+  const { claimable, nextIn } = await pending(tools);
+  if (claimable) return true;
+  if (nextIn === null || nextIn > longestWait || performance.now() + nextIn > deadline)
+    return false;
   await new Promise((resolve) => setTimeout(resolve, Math.max(nextIn, 0) + 10));
   return true;
 }
 
 /** One try of one job, from its lease to its report. Never throws for what the job did. */
-async function tryJob(job: Job, tools: Tools, kinds: Record<string, Kind>): Promise<boolean> {
+async function tryJob(
+  job: Job,
+  tools: Tools,
+  kinds: Record<string, Kind>,
+): Promise<"done" | "failed" | "lost"> {
   const { database } = tools;
-  const beat = setInterval(() => {
-    database`select private.extend_lease(${job.id}, ${job.lease_token})`.catch((error) =>
-      log("warn", "heartbeat failed", { job: job.id, error: describe(error) }),
-    );
-  }, heartbeat);
-
+  const stopHeart = keepLease(job, tools);
   try {
-    const result = await perform(job, tools, kinds);
-    await database`
-      select private.finish_job(${job.id}, ${job.lease_token}, ${result ? database.json(result as never) : null})`;
-    return true;
+    const result = (await perform(job, tools, kinds)) ?? null;
+    const [row] = await database<[{ reported: boolean | null }]>`
+      select private.finish_job(
+        ${job.id}, ${job.lease_token}, ${result && database.json(result as never)}
+      ) as reported`;
+    if (!row.reported) log("warn", "done, but the lease was lost", { job: job.id, kind: job.kind });
+    return row.reported ? "done" : "lost";
   } catch (error) {
     const permanent = error instanceof PermanentError;
     log("error", "job failed", {
@@ -107,10 +141,24 @@ async function tryJob(job: Job, tools: Tools, kinds: Record<string, Kind>): Prom
       error: describe(error),
     });
     await report(job, tools, error, permanent);
-    return false;
+    return "failed";
   } finally {
-    clearInterval(beat);
+    stopHeart();
   }
+}
+
+/** Lengthens the lease again and again, until it is lost or the job is over. */
+function keepLease({ id, lease_token }: Job, { database }: Tools): () => void {
+  const beat = setInterval(async () => {
+    try {
+      const [row] = await database<[{ held: boolean | null }]>`
+        select private.extend_lease(${id}, ${lease_token}) as held`;
+      if (!row.held) clearInterval(beat);
+    } catch (error) {
+      log("warn", "heartbeat failed", { job: id, error: describe(error) });
+    }
+  }, heartbeat);
+  return () => clearInterval(beat);
 }
 
 async function perform(job: Job, tools: Tools, kinds: Record<string, Kind>) {
@@ -125,7 +173,9 @@ async function perform(job: Job, tools: Tools, kinds: Record<string, Kind>) {
 
 /** A report that does not arrive is no loss: the lease runs out, and the job is tried again. */
 async function report(job: Job, { database }: Tools, error: unknown, permanent: boolean) {
-  const reason = error instanceof Error ? error.message : String(error);
+  // Some errors of the network have a code alone, and Postgres takes no NUL.
+  const { message, code } = error as { message?: string; code?: string };
+  const reason = (message || code || String(error)).replaceAll("\0", "");
   await database`
     select private.fail_job(${job.id}, ${job.lease_token}, ${reason}, ${permanent})`.catch((lost) =>
     log("error", "report failed", { job: job.id, error: describe(lost) }),

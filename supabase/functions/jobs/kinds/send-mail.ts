@@ -27,14 +27,16 @@ export const sendMail = kind({
     }
 
     const results = await deliver(tools, mail);
-    const failure = results.find((result) => !result.ok);
-    if (!failure || failure.ok) {
-      await record(tools, mail_id, "sent", results.map(({ response }) => response).join("\n"));
+    const answers = results.map(({ response }) => response.replaceAll("\0", "")).join("\n");
+    if (results.some((result) => !result.ok && !result.permanent)) throw new Error(answers);
+    // One admin whose address is gone does not keep the report from the others.
+    if (results.some(({ ok }) => ok)) {
+      await record(tools, mail_id, "sent", answers);
       return { state: "sent" };
     }
-    if (!failure.permanent) throw new Error(failure.response);
-    await record(tools, mail_id, failure.recipientRefused ? "refused" : "failed", failure.response);
-    throw new PermanentError(failure.response);
+    const isGone = results.every((result) => !result.ok && result.recipientRefused);
+    await record(tools, mail_id, isGone ? "refused" : "failed", answers);
+    throw new PermanentError(answers);
   },
 });
 
