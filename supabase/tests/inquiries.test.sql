@@ -440,11 +440,11 @@ select tests.as_user(cleo) from cast_of;
 select results_eq(
   $$ select grouped_by, severity::text, agent_name, opened, resolved, first_response_median_seconds, first_response_p90_seconds, resolution_median_seconds, resolution_p90_seconds, ratings, average_rating
      from inquiry_stats('2026-01-01', '2026-01-02') where grouped_by <> 'severity_and_agent' $$,
-  $$ values ('all', null, null, 4::bigint, 3::bigint, 2400, 3360, 10800, 13680, 2::bigint, 4.00),
-    ('agent', null, 'Cleo', 1, 2, 1200, 1200, 9000, 10440, 2, 4.00),
-    ('agent', null, 'Otto', 2, 1, 3000, 3480, 14400, 14400, 0, null),
+  $$ values ('all', null, null, 4::bigint, 3::bigint, 2400, 3600, 10800, 14400, 2::bigint, 4.00),
+    ('agent', null, 'Cleo', 1, 2, 1200, 1200, 7200, 10800, 2, 4.00),
+    ('agent', null, 'Otto', 2, 1, 2400, 3600, 14400, 14400, 0, null),
     ('agent', null, null, 1, 0, null, null, null, null, 0, null),
-    ('severity', 'urgent', null, 2, 3, 1800, 2280, 10800, 13680, 2, 4.00),
+    ('severity', 'urgent', null, 2, 3, 1200, 2400, 10800, 14400, 2, 4.00),
     ('severity', 'normal', null, 2, 0, 3600, 3600, null, null, 0, null) $$,
   'a day in figures: what was opened and answered, what was resolved and rated');
 select results_eq(
