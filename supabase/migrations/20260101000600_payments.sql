@@ -486,6 +486,10 @@ begin
   if money_is_for = 'booking' then
     perform private.announce_booking(payment.id);
     perform private.enqueue('issue_documents', jsonb_build_object('payment_id', payment.id), 'issue_documents:' || payment.id);
+    -- Another session of the same stay is of no use any more.
+    perform private.enqueue('close_checkout', jsonb_build_object('payment_id', p.id), 'close_checkout:' || p.id)
+    from public.payments p
+    where p.reservation_id = payment.reservation_id and p.status = 'pending';
   else
     perform private.want_refund(payment.id, payment.amount);
   end if;
@@ -548,9 +552,10 @@ set search_path = ''
 as $$
 declare
   step constant text := case when is_open then 'dispute_opened' else 'dispute_closed' end;
+  reservation public.reservations :=
+    private.lock_stay((select p.reservation_id from public.payments p where p.id = record_dispute.payment_id));
   checkout private.checkouts;
 begin
-  perform from public.payments p where p.id = record_dispute.payment_id for no key update;
   -- A dispute that is closed is not opened again by an event that comes late.
   if is_open and exists (
     select from private.stripe_events e
@@ -565,10 +570,14 @@ begin
   returning * into checkout;
   perform private.settle_status(record_dispute.payment_id);
   perform private.audit('payment.' || step, 'payments', record_dispute.payment_id, jsonb_build_object('dispute', dispute ->> 'id'));
-  -- What we owed while the bank had the money.
-  if not checkout.is_disputed then
-    perform private.want_refund(record_dispute.payment_id, checkout.refund_wanted, dispute ->> 'id')
-    where checkout.refund_wanted > 0;
+  if not checkout.is_disputed and checkout.refund_wanted > 0 then
+    -- What we owed while the bank had the money.
+    perform private.want_refund(record_dispute.payment_id, checkout.refund_wanted, dispute ->> 'id');
+  elsif checkout.is_disputed and checkout.purpose = 'booking' and reservation.status = 'cancelled'
+    and not private.credit_note_follows(record_dispute.payment_id)
+  then
+    -- The refund that was to be announced with its credit note is not made now.
+    perform private.cancellation_mail(reservation.id, 'guest', null, '[]');
   end if;
 
   perform private.alert_admins(
@@ -611,6 +620,12 @@ begin
   booked_id := (private.lock_stay((session -> 'metadata' ->> 'reservation_id')::uuid)).id;
   if booked_id is null then
     return null;
+  end if;
+
+  -- The function may have noted it down while we waited for the lock.
+  select p.id into payment_id from public.payments p where p.stripe_checkout_session_id = session ->> 'id';
+  if found then
+    return payment_id;
   end if;
 
   update public.payments p
@@ -658,11 +673,6 @@ begin
   ) then
     return 'ignored';
   end if;
-
-  -- The events of one payment take effect one after another: a refund that comes at the same time as
-  -- the payment itself either finds it or is found by it.
-  perform pg_advisory_xact_lock(hashtextextended('private.stripe_events:' || (object ->> 'payment_intent'), 0))
-  where object ->> 'payment_intent' is not null;
 
   if kind like 'checkout.session.%' then
     payment_id := private.payment_of_session(object);
@@ -731,8 +741,14 @@ security definer -- the function stripe-webhook may hand in events, not write th
 set search_path = ''
 as $$
 declare
+  payment_intent_id constant text := event -> 'data' -> 'object' ->> 'payment_intent';
   new_outcome text;
 begin
+  -- The events of one payment come in one after another: a refund that comes at the same time as the
+  -- payment itself either finds it or is found by it. No lock is held yet while waiting here.
+  perform pg_advisory_xact_lock(hashtextextended('private.stripe_events:' || payment_intent_id, 0))
+  where payment_intent_id is not null;
+
   insert into private.stripe_events as e (id, type, api_version, created, payload)
   values (
     event ->> 'id', event ->> 'type', event ->> 'api_version',
@@ -1025,6 +1041,20 @@ comment on function private.issue_documents is
   'seller: { name, address, tax_id, tax_rate_percent }.';
 grant execute on function private.issue_documents to service_role;
 
+create function private.credit_note_follows(payment_id uuid)
+returns boolean
+language sql stable
+security definer -- called by private.follow_cancellation and private.record_dispute alone
+set search_path = ''
+as $$
+  select p.amount_refunded > coalesce(sum(n.total), 0)
+  from public.payments p
+  left join public.invoices n on n.payment_id = p.id and n.kind = 'credit_note'
+  where p.id = credit_note_follows.payment_id
+  group by p.amount_refunded
+$$;
+comment on function private.credit_note_follows is 'Whether something was given back that has no credit note yet.';
+
 create function private.mail_document(invoice public.invoices)
 returns void
 language plpgsql
@@ -1141,10 +1171,7 @@ as $$
 declare
   payment record;
 begin
-  select p.id, p.amount_refunded, c.is_disputed,
-    p.amount_refunded > (select coalesce(sum(n.total), 0) from public.invoices n where n.payment_id = p.id and n.kind = 'credit_note')
-      as credit_note_follows
-  into payment
+  select p.id, p.amount_refunded, c.is_disputed into payment
   from public.payments p
   join private.checkouts c on c.payment_id = p.id
   where p.reservation_id = new.id and c.purpose = 'booking';
@@ -1155,8 +1182,7 @@ begin
   perform private.cancellation_mail(new.id, 'host', null, '[]');
   -- The guest is told with the credit note when money is on its way, or else now.
   if payment.id is null
-    or payment.is_disputed
-    or payment.amount_refunded >= new.refund_amount and not payment.credit_note_follows
+    or (payment.is_disputed or payment.amount_refunded >= new.refund_amount) and not private.credit_note_follows(payment.id)
   then
     perform private.cancellation_mail(new.id, 'guest', null, '[]');
   end if;
