@@ -43,6 +43,8 @@ export function createFunctions(settings: Settings) {
       const url = origin + pathname.slice("/functions/v1".length) + search;
       return proxy(url, { raw: request, headers, redirect: "manual", signal }).catch((error) => {
         console.log(`[${name}] ${request.method} broke off: ${(error.cause ?? error).message}`);
+        // Its end may not be known here yet: the next call does not go to it any more.
+        if (!request.signal.aborted) worker.process.stdin?.end();
         if (!limit.aborted) return refuse(502, "WORKER_ERROR", `${name} broke off: see its log`);
         worker.process.kill("SIGKILL");
         return refuse(504, "WORKER_LIMIT", `${name} took longer than 150 s`);
