@@ -1255,4 +1255,88 @@ from (values
   ('a0000000-0000-4000-8000-000000000215', 'b0000000-0000-4000-8000-000000000211', 68, '17:24')
 ) as given (user_id, property_id, days, clock);
 
+insert into public.inquiries (id, user_id, visitor_name, subject, message, severity, status, assigned_to, reservation_id, due_at, assigned_at, first_response_at, resolved_at, rating, rating_comment, created_at, updated_at)
+select id, user_id, visitor_name, subject, message, severity, status, agent, reservation_id, now() - due * interval '1 hour', now() - assigned * interval '1 hour', now() - answered * interval '1 hour', now() - resolved * interval '1 hour', rating, word, now() - asked * interval '1 hour', now() - changed * interval '1 hour'
+from (values
+  ('f0000000-0000-4000-8000-000000000001'::uuid, 'a0000000-0000-4000-8000-000000000004'::uuid, null::text, 'Can we leave our bags before check-in?'::text, 'Our flight lands at nine in the morning. Is there a place for two suitcases until the flat is ready?'::text, 'normal'::public.inquiry_severity, 'pending'::public.inquiry_status, 'a0000000-0000-4000-8000-000000000002'::uuid, 'd0000000-0000-4000-8000-000000000003'::uuid, null::numeric, 50::numeric, 49.5::numeric, null::numeric, null::smallint, null::text, 52::numeric, 44.5::numeric),
+  ('f0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000004', null, 'Is the boat included?', 'The listing shows a rowing boat at the jetty. May we use it, and are there life jackets for a child of six?', 'high', 'active', null, 'd0000000-0000-4000-8000-000000000004', -19, null, null, null, null, null, 5, 5),
+  ('f0000000-0000-4000-8000-000000000003', 'a0000000-0000-4000-8000-000000000004', null, 'An invoice with my company''s address', 'I travelled for work. Could the invoice carry the address of my company?', 'normal', 'resolved', 'a0000000-0000-4000-8000-000000000002', null, null, 406, 405, 388, 5, 'Quick and kind', 410, 387),
+  ('f0000000-0000-4000-8000-000000000004', 'a0000000-0000-4000-8000-000000000201', null, 'Немає гарячої води', 'Від самого ранку з крана тече лише холодна вода. Господиня не відповідає. Ми тут із маленькою дитиною, допоможіть, будь ласка.', 'urgent', 'active', null, 'd0000000-0000-4000-8000-000000000005', -1.5, null, null, null, null, null, 2.5, 2.5),
+  ('f0000000-0000-4000-8000-000000000005', 'a0000000-0000-4000-8000-000000000213', null, 'Was I charged twice?', 'My bank shows the same amount on Monday and on Tuesday. I have one booking only.', 'high', 'active', null, null, 7, null, null, null, null, null, 31, 31),
+  ('f0000000-0000-4000-8000-000000000006', 'a0000000-0000-4000-8000-000000000206', null, 'We arrive after midnight', 'Our train comes in at 23:50. Can somebody let us in, or is there a key box?', 'high', 'pending', 'a0000000-0000-4000-8000-000000000002', 'd0000000-0000-4000-8000-000000000007', -21, 19, 17, null, null, null, 20, 3),
+  ('f0000000-0000-4000-8000-000000000007', 'a0000000-0000-4000-8000-000000000003', null, 'A guest has broken a chair', 'It was an honest accident and they told me at once. How do we settle this? A new one costs about 90 dollars.', 'normal', 'pending', 'a0000000-0000-4000-8000-000000000002', null, -32, 68, 67, null, null, null, 71, 40),
+  ('f0000000-0000-4000-8000-000000000008', 'a0000000-0000-4000-8000-000000000215', null, 'We are ill and cannot travel', 'Both of us have a fever. Our stay begins tomorrow. What happens to the money if we cancel today?', 'urgent', 'pending', 'a0000000-0000-4000-8000-000000000002', null, -1, 2.6, null, null, null, null, 3, 2.6),
+  ('f0000000-0000-4000-8000-000000000009', 'a0000000-0000-4000-8000-000000000101', null, 'My pictures lie on their side', 'Two of the new pictures are turned to the left on every page, although they are upright on my telephone.', 'normal', 'active', 'a0000000-0000-4000-8000-000000000002', null, -68, 110, 108, null, null, null, 120, 4),
+  ('f0000000-0000-4000-8000-000000000010', 'a0000000-0000-4000-8000-000000000204', null, 'Tôi có thể trả bằng thẻ ghi nợ không?', 'Thẻ của tôi là thẻ ghi nợ nội địa của Việt Nam. Tôi có thể dùng nó để trả tiền phòng không?', 'normal', 'active', null, null, -45, null, null, null, null, null, 27, 27),
+  ('f0000000-0000-4000-8000-000000000011', null, 'Harriet Bloom', 'Homes without steps', 'My mother uses a wheelchair. Can I search for homes that one can enter and use without a single step?', 'normal', 'active', null, null, -60, null, null, null, null, null, 12, 12),
+  ('f0000000-0000-4000-8000-000000000012', 'a0000000-0000-4000-8000-000000000212', null, 'Is a cot there, or do we bring one?', 'We come with a baby of eight months.', 'normal', 'resolved', 'a0000000-0000-4000-8000-000000000002', 'd0000000-0000-4000-8000-000000000009', null, 690, 689, 670, 4, 'All was there', 700, 640),
+  ('f0000000-0000-4000-8000-000000000013', 'a0000000-0000-4000-8000-000000000211', null, 'How do I change the name on my profile?', 'I have married, and my passport shows another name now.', 'normal', 'resolved', 'a0000000-0000-4000-8000-000000000002', null, null, 970, 969, 950, null, null, 980, 950),
+  ('f0000000-0000-4000-8000-000000000014', 'a0000000-0000-4000-8000-000000000209', null, 'The Wi-Fi was too slow to work', 'The listing says that one can work there. A call with pictures was not possible on any of the five days.', 'normal', 'resolved', 'a0000000-0000-4000-8000-000000000002', null, null, 1240, 1230, 1170, 3, null, 1300, 1169)
+) as given (id, user_id, visitor_name, subject, message, severity, status, agent, reservation_id, due, assigned, answered, resolved, rating, word, asked, changed);
+
+insert into private.inquiry_visitors (inquiry_id, address)
+select inquiry_id, address
+from (values
+  ('f0000000-0000-4000-8000-000000000011'::uuid, 'harriet.bloom@example.org'::text)
+) as given (inquiry_id, address);
+
+insert into public.inquiry_messages (inquiry_id, author_id, author_role, body, internal, created_at)
+select inquiry_id, author_id, author_role, body, internal = 1, now() - ago * interval '1 hour'
+from (values
+  ('f0000000-0000-4000-8000-000000000001'::uuid, 'a0000000-0000-4000-8000-000000000002'::uuid, 'customer_service'::public.user_role, 'Hello Grace, I have asked Helena. She usually says yes; you will hear from me today.'::text, 0::integer, 49.5::numeric),
+  ('f0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000004', 'user', 'Thank you! One of them is quite big, in case that matters.', 0, 47),
+  ('f0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'Helena has a cupboard in the stairwell, code as in the listing.', 1, 45),
+  ('f0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'There is a locked cupboard in the stairwell, and both will fit. Helena sends you the code on the day before. Anything else that I can do?', 0, 44.5),
+  ('f0000000-0000-4000-8000-000000000003', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'An invoice cannot be changed once it is issued, but I can confirm the stay in a letter with that address. Would that help?', 0, 405),
+  ('f0000000-0000-4000-8000-000000000003', 'a0000000-0000-4000-8000-000000000004', 'user', 'Yes, that is all our accountant needs.', 0, 398),
+  ('f0000000-0000-4000-8000-000000000003', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'It is on its way to your mailbox.', 0, 390),
+  ('f0000000-0000-4000-8000-000000000006', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'The key box was broken last month: ask Helena whether it works again.', 1, 18.5),
+  ('f0000000-0000-4000-8000-000000000006', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'There is a key box. I am making sure that it works and send you the code.', 0, 17),
+  ('f0000000-0000-4000-8000-000000000006', 'a0000000-0000-4000-8000-000000000206', 'user', 'We leave tomorrow morning. Is there any news about the code?', 0, 3),
+  ('f0000000-0000-4000-8000-000000000007', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'Thank you for telling us. Do you have a picture of it, and a receipt or an offer for a new one?', 0, 67),
+  ('f0000000-0000-4000-8000-000000000007', 'a0000000-0000-4000-8000-000000000003', 'user', 'I have both. Where do I send them?', 0, 40),
+  ('f0000000-0000-4000-8000-000000000009', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'I see it, too. Please upload them once more; the old ones had lost a mark that says which side is up.', 0, 108),
+  ('f0000000-0000-4000-8000-000000000009', 'a0000000-0000-4000-8000-000000000101', 'user', 'I changed the cover today, and it lies down again.', 0, 4),
+  ('f0000000-0000-4000-8000-000000000012', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'A cot and a high chair are there; please bring sheets for the cot.', 0, 689),
+  ('f0000000-0000-4000-8000-000000000013', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'Congratulations! You can change it yourself under Account, Profile. Hosts see the new one at once.', 0, 969),
+  ('f0000000-0000-4000-8000-000000000014', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'I am sorry. I have asked the host to measure it and to say in the listing what can be expected.', 0, 1230),
+  ('f0000000-0000-4000-8000-000000000014', 'a0000000-0000-4000-8000-000000000209', 'user', 'That helps the next guests, but not me.', 0, 1200),
+  ('f0000000-0000-4000-8000-000000000014', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'Second report about this home. The host ordered fibre for next month.', 1, 1180),
+  ('f0000000-0000-4000-8000-000000000014', 'a0000000-0000-4000-8000-000000000002', 'customer_service', 'You are right. I have passed your wish for a partial refund on to the host, who agreed to 10 percent.', 0, 1179)
+) as given (inquiry_id, author_id, author_role, body, internal, ago);
+
+insert into public.inquiry_events (inquiry_id, change, from_value, to_value, actor_id, created_at)
+select inquiry_id, change, from_value, to_value, actor_id, now() - ago * interval '1 hour'
+from (values
+  ('f0000000-0000-4000-8000-000000000001'::uuid, 'assigned_to'::public.inquiry_change, null::text, 'a0000000-0000-4000-8000-000000000002'::text, 'a0000000-0000-4000-8000-000000000002'::uuid, 50::numeric),
+  ('f0000000-0000-4000-8000-000000000001', 'status', 'active', 'pending', 'a0000000-0000-4000-8000-000000000002', 50),
+  ('f0000000-0000-4000-8000-000000000003', 'assigned_to', null, 'a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000002', 406),
+  ('f0000000-0000-4000-8000-000000000003', 'status', 'active', 'pending', 'a0000000-0000-4000-8000-000000000002', 406),
+  ('f0000000-0000-4000-8000-000000000003', 'status', 'pending', 'resolved', 'a0000000-0000-4000-8000-000000000004', 388),
+  ('f0000000-0000-4000-8000-000000000003', 'rating', null, '5', 'a0000000-0000-4000-8000-000000000004', 387),
+  ('f0000000-0000-4000-8000-000000000005', 'overdue', null, null, null, 7),
+  ('f0000000-0000-4000-8000-000000000006', 'assigned_to', null, 'a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000001', 19),
+  ('f0000000-0000-4000-8000-000000000006', 'status', 'active', 'pending', 'a0000000-0000-4000-8000-000000000001', 19),
+  ('f0000000-0000-4000-8000-000000000007', 'assigned_to', null, 'a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000002', 68),
+  ('f0000000-0000-4000-8000-000000000007', 'status', 'active', 'pending', 'a0000000-0000-4000-8000-000000000002', 68),
+  ('f0000000-0000-4000-8000-000000000008', 'assigned_to', null, 'a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000002', 2.6),
+  ('f0000000-0000-4000-8000-000000000008', 'status', 'active', 'pending', 'a0000000-0000-4000-8000-000000000002', 2.6),
+  ('f0000000-0000-4000-8000-000000000009', 'assigned_to', null, 'a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000002', 110),
+  ('f0000000-0000-4000-8000-000000000009', 'status', 'active', 'pending', 'a0000000-0000-4000-8000-000000000002', 110),
+  ('f0000000-0000-4000-8000-000000000009', 'status', 'pending', 'resolved', 'a0000000-0000-4000-8000-000000000101', 100),
+  ('f0000000-0000-4000-8000-000000000009', 'status', 'resolved', 'active', 'a0000000-0000-4000-8000-000000000101', 4),
+  ('f0000000-0000-4000-8000-000000000012', 'severity', 'high', 'normal', 'a0000000-0000-4000-8000-000000000002', 690),
+  ('f0000000-0000-4000-8000-000000000012', 'assigned_to', null, 'a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000002', 690),
+  ('f0000000-0000-4000-8000-000000000012', 'status', 'active', 'pending', 'a0000000-0000-4000-8000-000000000002', 690),
+  ('f0000000-0000-4000-8000-000000000012', 'status', 'pending', 'resolved', 'a0000000-0000-4000-8000-000000000002', 670),
+  ('f0000000-0000-4000-8000-000000000012', 'rating', null, '4', 'a0000000-0000-4000-8000-000000000212', 640),
+  ('f0000000-0000-4000-8000-000000000013', 'assigned_to', null, 'a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000002', 970),
+  ('f0000000-0000-4000-8000-000000000013', 'status', 'active', 'pending', 'a0000000-0000-4000-8000-000000000002', 970),
+  ('f0000000-0000-4000-8000-000000000013', 'status', 'pending', 'resolved', 'a0000000-0000-4000-8000-000000000211', 950),
+  ('f0000000-0000-4000-8000-000000000014', 'assigned_to', null, 'a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000001', 1240),
+  ('f0000000-0000-4000-8000-000000000014', 'status', 'active', 'pending', 'a0000000-0000-4000-8000-000000000001', 1240),
+  ('f0000000-0000-4000-8000-000000000014', 'status', 'pending', 'resolved', 'a0000000-0000-4000-8000-000000000209', 1170),
+  ('f0000000-0000-4000-8000-000000000014', 'rating', null, '3', 'a0000000-0000-4000-8000-000000000209', 1169)
+) as given (inquiry_id, change, from_value, to_value, actor_id, ago);
+
 reset djanobnb.seeding;

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { drawAvatar } from "./avatars.ts";
 import { drawCover, encode } from "./covers/cover.ts";
 import { type Home, type Person, readHomes, readPeople } from "./data.ts";
+import { readInquiries } from "./inquiries.ts";
 import { Random } from "./random.ts";
 import { seedSql } from "./seed-sql.ts";
 import { makeCalendar, makeFavorites } from "./stays.ts";
@@ -50,6 +51,7 @@ function makeSeed(): { sql: string; pictures: Picture[] } {
     altTexts: covers.map(({ altText }) => altText),
     ...makeCalendar(homes, people, new Random("calendar")),
     favorites: makeFavorites(homes, people, new Random("favorites")),
+    inquiries: readInquiries(people),
   });
   return { sql, pictures: [...covers, ...people.flatMap(avatar)] };
 }

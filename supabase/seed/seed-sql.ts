@@ -1,4 +1,6 @@
 import { type Home, type Person, seedId } from "./data.ts";
+import type { Inquiry } from "./inquiries.ts";
+import { inquiriesSql } from "./inquiries-sql.ts";
 import { Random } from "./random.ts";
 import { insert, values } from "./sql.ts";
 import type { Block, Stay } from "./stays.ts";
@@ -10,6 +12,7 @@ type Seed = {
   stays: Stay[];
   blocks: Block[];
   favorites: { person: Person; home: Home; daysAgo: number }[];
+  inquiries: Inquiry[];
 };
 
 /** bcrypt of the one password of all demo accounts, `djanobnb-demo`; hashing anew takes seconds. */
@@ -39,6 +42,7 @@ export function seedSql(seed: Seed): string {
     reservations(seed.stays, clock),
     blocks(seed.blocks, clock),
     favorites(seed.favorites, clock),
+    ...inquiriesSql(seed.inquiries, seed.stays),
     "reset djanobnb.seeding;",
   ].join("\n\n")}\n`;
 }
