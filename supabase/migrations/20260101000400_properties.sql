@@ -1127,16 +1127,22 @@ as $$
 $$;
 comment on function private.search_filters is 'The conditions that the indexes of listings answer by themselves; $1 is the search.';
 
+create function private.search_key(search private.property_search)
+returns text
+language sql immutable
+set search_path = ''
+as $$ select case search.sort when 'newest' then 'l.created_at' else 'l.price_per_night' end $$;
+comment on function private.search_key is 'The column that a search is sorted by.';
+
 create function private.search_order(search private.property_search)
 returns text
 language sql immutable
 set search_path = ''
 as $$
-  select case search.sort
-    when 'newest' then 'l.created_at desc, l.property_id desc'
-    when 'price_asc' then 'l.price_per_night, l.property_id'
-    when 'price_desc' then 'l.price_per_night desc, l.property_id desc'
-  end
+  select format(
+    '%1$s %2$s, l.property_id %2$s',
+    private.search_key(search), case search.sort when 'price_asc' then 'asc' else 'desc' end
+  )
 $$;
 comment on function private.search_order is 'The order of a search.';
 
@@ -1147,51 +1153,55 @@ set search_path = ''
 as $$ select string_agg(quote_literal(term) || ':*', ' & ')::tsquery from unnest(search.terms) term $$;
 comment on function private.search_query is 'All terms to be found, each as the start of a word; null when there is none.';
 
+create function private.search_lookups(search private.property_search)
+returns text
+language sql immutable
+set search_path = ''
+-- What is in brackets with a limit or an offset is looked up for one row after the other, and never
+-- joined as a whole. The last vacancy that begins by check-in has to hold the stay to its end.
+as $$
+  select concat_ws(
+    ' and ', 'true',
+    case when search.terms is not null then 'l.words @@ private.search_query($1)' end,
+    case when search.check_in is not null then
+      '(
+        select v.nights from private.vacancies v
+        where v.property_id = l.property_id and v.nights <= daterange($1.check_in, null)
+        order by v.nights desc limit 1
+      ) @> daterange($1.check_in, $1.check_out) and not exists (
+        select from private.occupancies o
+        where o.property_id = l.property_id and o.hold_expires_at > now()
+          and o.nights && daterange($1.check_in, $1.check_out)
+        offset 0
+      )'
+    end
+  )
+$$;
+comment on function private.search_lookups is 'The conditions for which a row has to be looked at; $1 is the search.';
+
 create function private.page_in_order(
   search private.property_search, rows_to_see integer, out page uuid[], out is_complete boolean
 )
 language plpgsql stable
 set search_path = ''
 as $$
-declare
-  next_rows text := format(
-    'select l.* from private.listings l where %s order by %s limit $2',
-    private.search_filters(search), private.search_order(search)
-  );
-  words tsquery := private.search_query(search);
-  conditions text := 'true';
 begin
-  if words is not null then
-    conditions := conditions || ' and l.words @@ $3';
-  end if;
-  if search.check_in is not null then
-    -- The last vacancy that begins by check-in has to hold the whole stay. What is in brackets with
-    -- an offset or a limit is looked up for one row after the other, and not joined as a whole.
-    conditions := conditions || ' and (
-      select v.nights from private.vacancies v
-      where v.property_id = l.property_id and v.nights <= daterange($1.check_in, null)
-      order by v.nights desc limit 1
-    ) @> daterange($1.check_in, $1.check_out) and not exists (
-      select from private.occupancies o
-      where o.property_id = l.property_id and o.hold_expires_at > now()
-        and o.nights && daterange($1.check_in, $1.check_out)
-      offset 0
-    )';
-  end if;
-
   execute format(
-    'select array(select l.property_id from (%s) l where %s order by %s limit $1.page_size)',
-    next_rows, conditions, private.search_order(search)
+    'with next_rows as materialized (
+      select l.property_id, %1$s %2$s from private.listings l where %3$s order by %4$s limit $2
+    ),
+    page as materialized (
+      select array(select l.property_id from next_rows l where %5$s order by %4$s limit $1.page_size) as ids
+    )
+    select ids, cardinality(ids) = $1.page_size or (select count(*) from next_rows) < $2 from page',
+    private.search_key(search),
+    case when search.terms is not null then ', l.words' end,
+    private.search_filters(search),
+    private.search_order(search),
+    private.search_lookups(search)
   )
-  into page
-  using search, rows_to_see, words;
-
-  is_complete := cardinality(page) = search.page_size;
-  if not is_complete then
-    execute format('select count(*) < $2 from (%s) l', next_rows)
-    into is_complete
-    using search, rows_to_see;
-  end if;
+  into page, is_complete
+  using search, rows_to_see;
 end;
 $$;
 comment on function private.page_in_order is
@@ -1204,39 +1214,35 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  words tsquery := private.search_query(search);
-  -- The longest are the rarest, as a rule: the index is asked for three of them.
-  starts text[] := array(select private.longest_start(term) from unnest(search.terms[:3]) term);
-  stay daterange := daterange(search.check_in, search.check_out);
+  conditions text := concat_ws(' and ', private.search_filters(search), private.search_lookups(search));
+  starts text[];
   vacant uuid[];
-  conditions text := private.search_filters(search);
   page uuid[];
 begin
-  if words is not null then
-    conditions := conditions || ' and private.word_starts(l.words) @> $2 and l.words @@ $3';
-  end if;
-  if search.check_in is not null then
-    -- When next to nothing is free, this is the place to begin. The planner could not tell.
-    vacant := array(select v.property_id from private.vacancies v where v.nights @> stay limit 30001);
-    conditions := conditions || ' and not exists (
-      select from private.occupancies o
-      where o.property_id = l.property_id and o.hold_expires_at > now() and o.nights && $5
-      offset 0
-    )' || case
-      when cardinality(vacant) <= 30000 then ' and l.property_id = any ($4)'
-      else ' and exists (select from private.vacancies v where v.property_id = l.property_id and v.nights @> $5)'
+  if search.terms is not null then
+    starts := array(select private.longest_start(term) from unnest(search.terms) term);
+    conditions := conditions || ' and private.word_starts(l.words) @> $2';
+  elsif search.check_in is not null then
+    -- When next to nothing is free, that is the place to begin, which the planner could not tell.
+    vacant := array(
+      select v.property_id from private.vacancies v
+      where v.nights @> daterange(search.check_in, search.check_out) limit 30001
+    );
+    conditions := conditions || case
+      when cardinality(vacant) <= 30000 then ' and l.property_id = any ($3)'
+      else ' and l.property_id in (
+        select v.property_id from private.vacancies v where v.nights @> daterange($1.check_in, $1.check_out)
+      )'
     end;
   end if;
 
   execute format(
-    'with l as materialized (
-      select l.property_id, l.created_at, l.price_per_night from private.listings l where %s
-    )
+    'with l as materialized (select l.property_id, %s from private.listings l where %s)
     select array(select l.property_id from l order by %s limit $1.page_size)',
-    conditions, private.search_order(search)
+    private.search_key(search), conditions, private.search_order(search)
   )
   into page
-  using search, starts, words, vacant, stay;
+  using search, starts, vacant;
   return page;
 end;
 $$;
