@@ -15,7 +15,7 @@ export default defineConfig({
         // One stack for all of them: files one after another, so that a fault of one disturbs no other.
         test: {
           name: "api",
-          include: ["tests/{api,browser,platform,stripe-double}/**/*.test.ts"],
+          include: ["tests/{api,browser,faults,platform,stripe-double}/**/*.test.ts"],
           fileParallelism: false,
         },
       },

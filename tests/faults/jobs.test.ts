@@ -1,0 +1,217 @@
+import { randomInt } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { isFree } from "../../local/stack.ts";
+import { freePort, Sink, World } from "./world.ts";
+
+/**
+ * The queue under faults: workers that are killed, mail servers that misbehave, a database that
+ * goes away. Afterwards every job is done or a dead letter that says why, and no reader sees a mail
+ * twice.
+ */
+
+let world: World;
+let sink: Sink;
+
+beforeAll(async () => {
+  // The workers complain of what is done to them.
+  vi.spyOn(console, "log").mockReturnValue();
+  let port = 0;
+  while (!port || !(await isFree(port + 1))) port = randomInt(10_000, 32_000);
+  world = new World(port);
+  [sink] = await Promise.all([new Sink().open(), world.start()]);
+});
+afterAll(async () => {
+  await world.stop();
+  await sink.close();
+});
+beforeEach(async () => {
+  await world.sql`truncate private.jobs, private.mails, private.mail_suppressions`;
+  sink.taken.length = 0;
+  sink.wellBehaved = false;
+});
+
+/** Queues mails in one transaction; gives their Message-IDs. */
+async function queue(...addresses: string[]): Promise<string[]> {
+  const rows = await world.sql<{ id: string }[]>`
+    select private.send_mail(
+      'admin_alert', address, 'Maria',
+      '{"alert": "reconciliation", "summary": "Something is off.", "facts": []}', address
+    ) as id
+    from unnest(${addresses}::text[]) address`;
+  return rows.map(({ id }) => `${id}@djanobnb.test`);
+}
+
+const addresses = (word: string, count: number) =>
+  Array.from({ length: count }, (_, n) => `${word}-${n}@example.com`);
+
+/** What became of mails and their jobs, as `state/state of the job: answer`. */
+async function outcome(): Promise<Record<string, string>> {
+  const rows = await world.sql<{ address: string; came: string }[]>`
+    select m.to_address as address,
+      m.state || '/' || j.state || case when m.state = 'sent' then '' else ': ' || m.response end as came
+    from private.mails m join private.jobs j on j.key = 'mail:' || m.id
+    order by 1`;
+  return Object.fromEntries(rows.map(({ address, came }) => [address.split("@")[0], came]));
+}
+
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 15_000;
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`Waited in vain for ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** As if the time had passed that leases and retries take. */
+async function timePasses(): Promise<void> {
+  await world.sql`update private.jobs set leased_until = now() where state = 'running'`;
+  await world.sql`update private.jobs set run_at = now() where state = 'queued'`;
+}
+
+/** Whether a worker waits for a row that somebody else has locked. */
+async function isBlocked(): Promise<boolean> {
+  const rows = await world.sql`
+    select from pg_stat_activity
+    where application_name = 'djanobnb-functions' and wait_event_type = 'Lock'`;
+  return rows.length > 0;
+}
+
+/** Kills a worker at the moment when it wants to write that row; what it did before has happened. */
+async function killWhenWriting(table: "private.mails" | "private.jobs"): Promise<void> {
+  const worker = world.worker(sink.port);
+  let calling: Promise<unknown> | undefined;
+  await world.sql.begin(async (sql) => {
+    if (table === "private.mails") await sql`select from private.mails for update`;
+    calling = worker.call().catch(() => {});
+    if (table === "private.jobs") {
+      await until("the mail to be taken", () => sink.taken.length > 0);
+      await sql`select from private.jobs for update`;
+    }
+    await until("the worker to write", isBlocked);
+    await worker.kill();
+    await sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'djanobnb-functions'`;
+  });
+  await calling;
+}
+
+test("a worker that is killed before it could write that a mail was sent: it comes again as the same", async () => {
+  const [messageId] = await queue("maria@example.com");
+  await killWhenWriting("private.mails");
+  expect(sink.taken).toEqual([messageId]);
+  const worker = world.worker(sink.port);
+  expect(await worker.call(), "its lease holds").toMatchObject({ done: 0 });
+  await timePasses();
+  expect(await worker.call()).toMatchObject({ status: 200, done: 1, remaining: 0 });
+  expect(await outcome()).toEqual({ maria: "sent/done" });
+  expect(sink.taken).toEqual([messageId, messageId]);
+  await worker.kill();
+});
+
+test("leases that run out at once, as when a clock jumps: another worker takes over, one of them reports", async () => {
+  const ids = await queue(...addresses("slow", 12));
+  const [first, second] = [world.worker(sink.port), world.worker(sink.port)];
+  const lost = first.call();
+  await until("the first worker to be at work", () => sink.taken.length > 0);
+  await timePasses();
+  const took = await second.call();
+  const left = await lost;
+  expect(took.done! + left.done!).toBe(12);
+  expect(took.done).toBeGreaterThan(0);
+  expect(Object.values(await outcome())).toEqual(Array(12).fill("sent/done"));
+  expect(new Set(sink.taken)).toEqual(new Set(ids));
+  await Promise.all([first.kill(), second.kill()]);
+});
+
+test("a mail server with moods: what may pass is tried again, what lasts is kept with its reason", async () => {
+  const worker = world.worker(sink.port);
+  await queue(
+    ...["gone-1", "refuse-1", "busy-1", "leave-1", "cut-1", "content-1", "fine-1"].map(
+      (name) => `${name}@example.com`,
+    ),
+  );
+  expect(await worker.call()).toMatchObject({ done: 1 });
+  expect(await outcome()).toEqual({
+    "busy-1": expect.stringMatching(/^queued\/queued: .*451/),
+    "content-1": expect.stringMatching(/^failed\/failed: .*554/),
+    "cut-1": expect.stringMatching(/^queued\/queued: ./),
+    "fine-1": "sent/done",
+    "gone-1": expect.stringMatching(/^refused\/failed: .*550 5\.1\.1/),
+    "leave-1": expect.stringMatching(/^queued\/queued: ./),
+    "refuse-1": expect.stringMatching(/^failed\/failed: .*550 5\.7\.1/),
+  });
+  expect(await world.sql`select address from private.mail_suppressions`).toEqual([
+    { address: "gone-1@example.com" },
+  ]);
+
+  sink.wellBehaved = true;
+  await queue("GONE-1@example.com");
+  await timePasses();
+  expect(await worker.call()).toMatchObject({ done: 4, failed: 0, remaining: 0 });
+  expect(await outcome()).toMatchObject({
+    ...{ "busy-1": "sent/done", "cut-1": "sent/done", "leave-1": "sent/done" },
+    "GONE-1": expect.stringMatching(/^suppressed\/done/),
+  });
+  expect(new Set(sink.taken).size).toBe(sink.taken.length);
+  await worker.kill();
+});
+
+test("no mail server at all: after the last try each mail is a dead letter, and goes out when retried", async () => {
+  const nobody = world.worker(await freePort());
+  await queue(...addresses("maria", 3));
+  await world.sql`update private.jobs set max_attempts = 2`;
+  await nobody.call();
+  await timePasses();
+  await nobody.call();
+  await nobody.kill();
+  expect(Object.values(await outcome())).toEqual(
+    Array(3).fill(expect.stringMatching(/^failed\/failed: .*ECONNREFUSED/)),
+  );
+  await world.sql`update private.jobs set state = 'queued', attempts = 0, finished_at = null`;
+  const worker = world.worker(sink.port);
+  expect(await worker.call()).toMatchObject({ done: 3 });
+  expect(Object.values(await outcome())).toEqual(Array(3).fill("sent/done"));
+  await worker.kill();
+});
+
+test("a mail server that hangs holds up no other work", async () => {
+  const worker = world.worker(sink.port);
+  sink.slowness = 3_000;
+  await queue(...addresses("slow", 30));
+  const call = worker.call();
+  await until("it to hang", () => sink.taken.length >= 8);
+  await world.sql`
+    select private.enqueue('write_daily_report', '{"report_date": "2026-01-01", "timezone": "UTC"}', 'report')`;
+  const started = performance.now();
+  expect((await worker.call()).done, "a second call says what is left and goes").toBe(0);
+  await until("the report", async () => {
+    const [job] = await world.sql`select state from private.jobs where key = 'report'`;
+    return job!.state === "done";
+  });
+  expect(performance.now() - started).toBeLessThan(2_000);
+  await worker.kill();
+  await call.catch(() => {});
+});
+
+test("a database that goes away under a thousand jobs: none is lost, none is sent as another", {
+  timeout: 60_000,
+}, async () => {
+  const ids = await queue(...addresses("maria", 1000));
+  const worker = world.worker(sink.port);
+  const call = worker.call();
+  await until("it to be well under way", () => sink.taken.length >= 200);
+  await world.restartDatabase();
+  await call;
+  let remaining = 1000;
+  for (let calls = 0; remaining && calls < 10; calls++) {
+    await timePasses();
+    ({ remaining = 1000 } = await worker.call());
+  }
+  const counts = await world.sql`select state, count(*)::integer from private.jobs group by state`;
+  expect(counts).toEqual([{ state: "done", count: 1000 }]);
+  expect(new Set(sink.taken)).toEqual(new Set(ids));
+  // Those that were under way came again, under their own Message-ID.
+  expect(sink.taken.length).toBeLessThanOrEqual(1000 + 2 * 16);
+  await worker.kill();
+});
