@@ -88,11 +88,11 @@ create index stripe_events_closed_disputes on private.stripe_events ((payload ->
   where type = 'charge.dispute.closed';
 alter table private.stripe_events enable row level security;
 
-insert into private.job_kinds (kind, priority, max_running, description) values
-  ('issue_documents', 20, 4, 'Issues the invoice and credit notes of a payment, stores their PDFs and mails them.'),
-  ('refund_payment', 30, 4, 'Gives money back through Stripe.'),
-  ('close_checkout', 40, 4, 'Closes the Stripe session of a hold that was given back.'),
-  ('reconcile_payments', 90, 1, 'Compares Stripe''s books of the last days with ours.');
+insert into private.job_kinds (kind, priority, max_running, payload_fields, description) values
+  ('issue_documents', 20, 4, '{payment_id}', 'Issues the invoice and credit notes of a payment, stores their PDFs and mails them.'),
+  ('refund_payment', 30, 4, '{payment_id}', 'Gives money back through Stripe.'),
+  ('close_checkout', 40, 4, '{payment_id}', 'Closes the Stripe session of a hold that was given back.'),
+  ('reconcile_payments', 90, 1, '{}', 'Compares Stripe''s books of the last days with ours.');
 
 
 create function private.money(amount bigint, currency text)

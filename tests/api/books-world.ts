@@ -25,15 +25,15 @@ type Stay = { id: string; guest_id: string; total: number };
 
 const seller = { name: "S", address: "A", tax_id: "T", tax_rate_percent: 23 };
 
-/** When all of it happens at Stripe, far from what other tests pay. */
-const created = Date.parse("2040-01-01T12:00:00Z") / 1000;
-
 /**
  * A world in one transaction: the database as it is, a Stripe that is a few arrays, and a worker
  * that does jobs as the function `jobs` does. Each step is one thing that somebody does; numbers
  * pick among what there is at that moment, and a step for which there is nothing does nothing.
  */
 export class World {
+  /** From when to when all of it happens at Stripe, far from what other tests pay. */
+  static readonly day: [Date, Date] = [new Date("2040-01-01"), new Date("2040-01-02")];
+
   readonly #charges: Charge[] = [];
   readonly #sessions: Session[] = [];
   readonly #events: StripeEvent[] = [];
@@ -71,7 +71,7 @@ export class World {
 
   #emit(type: string, object: object) {
     const id = `evt_${randomUUID()}`;
-    const body = { id, type, created, data: { object } };
+    const body = { id, type, created: World.day[0].getTime() / 1000, data: { object } };
     this.#events.push({ id, delivered: false, body });
   }
 

@@ -1,3 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type postgres from "postgres";
+import { readSettings } from "../../supabase/functions/_shared/settings.ts";
+import { createStripe } from "../../supabase/functions/_shared/stripe.ts";
 import {
   type Actor,
   database,
@@ -95,4 +100,36 @@ export async function stripeIdsOf(sessionId: string) {
 /** Calls the worker, as the database does when there is work. */
 export async function work() {
   return await service().functions.invoke("jobs", { body: {} });
+}
+
+/** What Stripe's books say of the payments for reservations, as the nightly job reads them. */
+export async function stripeBooks(reservationIds: string[]) {
+  const ids = new Set(reservationIds);
+  const api = createStripe(readSettings(process.env, "STRIPE_SECRET_KEY", "STRIPE_API_URL"));
+  const books = [];
+  for await (const charge of api.charges.list({ limit: 100 })) {
+    if (charge.status !== "succeeded" || !ids.has(charge.metadata.reservation_id!)) continue;
+    books.push({
+      charge: charge.id,
+      payment_intent: charge.payment_intent as string,
+      amount: charge.amount,
+      amount_refunded: charge.amount_refunded,
+      currency: charge.currency,
+      is_changing: false,
+      is_disputed: charge.disputed,
+    });
+  }
+  return books;
+}
+
+const rules = readFileSync(join(import.meta.dirname, "books-rules.sql"), "utf8");
+
+/** The rules of `books-rules.sql` that are broken in these homes: none, it is to be hoped. */
+export async function brokenRules(
+  sql: postgres.ISql,
+  books: object[],
+  homeIds: string[],
+  [since, until]: [Date, Date],
+): Promise<unknown[]> {
+  return await sql.unsafe(rules, [JSON.stringify(books), homeIds, since, until]);
 }
