@@ -1167,7 +1167,7 @@ begin
 
   return query
   with newly_opened as materialized (
-    select i.severity, i.assigned_to, extract(epoch from i.first_response_at - i.created_at)::integer as seconds
+    select i.severity, i.assigned_to, date_part('epoch', i.first_response_at - i.created_at)::integer as seconds
     from public.inquiries i
     where i.created_at >= begins and i.created_at < ends
   ),
@@ -1175,10 +1175,10 @@ begin
     select grouping(n.severity, n.assigned_to) as level, n.severity, n.assigned_to, count(*) as opened,
       percentile_disc(array[0.5, 0.9]) within group (order by n.seconds) as response
     from newly_opened n
-    group by grouping sets ((), (n.severity), (n.assigned_to), (n.severity, n.assigned_to))
+    group by grouping sets (rollup (n.assigned_to, n.severity), (n.severity))
   ),
   newly_resolved as materialized (
-    select i.severity, i.assigned_to, extract(epoch from i.resolved_at - i.created_at)::integer as seconds, i.rating
+    select i.severity, i.assigned_to, date_part('epoch', i.resolved_at - i.created_at)::integer as seconds, i.rating
     from public.inquiries i
     where i.resolved_at >= begins and i.resolved_at < ends
   ),
@@ -1187,7 +1187,7 @@ begin
       percentile_disc(array[0.5, 0.9]) within group (order by n.seconds) as resolution,
       count(n.rating) as ratings, round(avg(n.rating), 2) as average_rating
     from newly_resolved n
-    group by grouping sets ((), (n.severity), (n.assigned_to), (n.severity, n.assigned_to))
+    group by grouping sets (rollup (n.assigned_to, n.severity), (n.severity))
   ),
   merged as (
     select o.level, o.severity, o.assigned_to, o.opened, 0::bigint as resolved, o.response,
