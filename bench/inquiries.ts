@@ -7,9 +7,9 @@
 import { createHash } from "node:crypto";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type postgres from "postgres";
-import { loadSettings, type Settings } from "../local/settings.ts";
+import type { Settings } from "../local/settings.ts";
 import { type BenchServer, startBenchServer } from "./database.ts";
 
 const database = "inquiries";
@@ -240,9 +240,4 @@ gives the same rows without it, but then looks through all inquiries to find the
 
 ${missed.length ? `Too slow:\n\n${missed.join("\n")}` : "All limits are kept."}
 `;
-}
-
-if (import.meta.main) {
-  const dataDir = resolve(import.meta.dirname, "..", ".local");
-  await run(loadSettings({ port: 54321, dataDir }), process.argv.slice(2));
 }
