@@ -148,6 +148,7 @@ const ordinary: Sample[] = [
   ["inquiry_received", "", inquiry],
   ["inquiry_reply", "", inquiry],
   ["inquiry_assigned", "", { ...inquiry, recipient_name: "Ines", severity: "urgent" }],
+  ["inquiry_assigned", "nothing due", { ...inquiry, recipient_name: "Ines", due_at: null }],
   ["inquiry_customer_message", "", { ...inquiry, recipient_name: "Ines", messages: [messages[1]] }],
   ["inquiry_overdue", "", inquiry],
   ["contact_confirmation", "", contact],

@@ -10,14 +10,15 @@ export const schema = z.object({
   subject: text,
   severity,
   author_name: text,
-  due_at: instant,
+  // Nothing is due while the customer has the word.
+  due_at: instant.nullable(),
   message: z.string(),
 });
 
 export default template({
   schema,
   subject: (inquiry) => `Assigned to you (${inquiry.severity}): ${inquiry.subject}`,
-  preview: (inquiry) => `Due ${formatInstant(inquiry.due_at)}`,
+  preview: (inquiry) => `Due: ${due(inquiry)}`,
   reason: "You get this mail because this inquiry is assigned to you.",
   content: (inquiry, link) => (
     <>
@@ -28,7 +29,7 @@ export default template({
         facts={[
           ["From", inquiry.author_name],
           ["Severity", inquiry.severity],
-          ["Due", formatInstant(inquiry.due_at)],
+          ["Due", due(inquiry)],
         ]}
       />
       <Quote text={inquiry.message} />
@@ -36,3 +37,7 @@ export default template({
     </>
   ),
 });
+
+function due({ due_at }: z.infer<typeof schema>): string {
+  return due_at ? formatInstant(due_at) : "when the customer has answered";
+}
