@@ -17,10 +17,7 @@ type Role = "owner" | "authenticator" | "superuser";
 const serverSettings = { shared_buffers: "1GB", autovacuum: "off" };
 
 /** The files that the data is made by: when one of them changes, it is made anew. */
-const sources = [
-  ...["accounts", "properties", "reservations"].map((name) => `supabase/migrations/*_${name}.sql`),
-  "bench/homes.sql",
-];
+const sources = ["supabase/migrations/*_{properties,reservations}.sql", "bench/homes.sql"];
 
 /** Tables that are filled without their indexes and checks, those that take longest first. */
 const filledTables = [
@@ -60,6 +57,9 @@ export async function startBenchServer(
       folder.release();
     },
   };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => bench.stop().finally(() => process.exit(1)));
+  }
   try {
     if (await configure(urls.superuser)) {
       await server.stop();
@@ -135,6 +135,7 @@ async function fill(bench: BenchServer, root: string, homes: number): Promise<vo
       session_replication_role: "replica",
       synchronous_commit: "off",
       work_mem: "256MB",
+      parallel_tuple_cost: 0,
       "bench.homes": homes,
     } as Record<string, string | number>,
   });

@@ -24,7 +24,7 @@ create table bench.run as
 select current_setting('bench.homes')::bigint as homes, current_setting('bench.homes')::bigint / 5 as users,
   current_date + 1 as first_night;
 
--- Two thousand places, of which a few have most of the homes.
+-- Two thousand places. A tenth of them has more than half of the homes, as has a tenth of the hosts.
 create table bench.places as
 with names as (
   select a, b, (n - 1) as place
@@ -55,7 +55,7 @@ select id from auth.users;
 insert into public.properties
   (id, host_id, title, description, category, country_code, city, price_per_night, bedrooms, bathrooms, guests, created_at, updated_at)
 select bench.id('home', i),
-  bench.id('user', 1 + floor(0.3 * users * bench.chance(i, 2) ^ 3)::bigint),
+  bench.id('user', 1 + floor(0.3 * users * bench.chance(i, 2) ^ 3.5)::bigint),
   initcap(adjective) || ' ' || kind || ' with ' || feature || ' in ' || city,
   'Welcome to ' || name || '. ' || initcap(bench.nth(adjectives, bench.chance(i, 14))) || ' rooms, '
     || bench.nth(features, bench.chance(i, 15)) || ' and ' || bench.nth(features, bench.chance(i, 16) ^ 2)
@@ -83,7 +83,7 @@ from (
       '{ba,lo,ri,men,tu,sa,vel,kor,na,dis,pe,mur,ol,gan,ti,fel,za,bru,hin,que,dor,wy,lim,cas,rue,jo,pan,ste,vi,ax}'::text[] as syllables
   ) words
   cross join generate_series(1, homes) i
-  join bench.places p on p.place = floor(2000 * bench.chance(i, 20) ^ 3)
+  join bench.places p on p.place = floor(2000 * bench.chance(i, 20) ^ 4)
 ) home
 order by i;
 

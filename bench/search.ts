@@ -5,7 +5,7 @@
  * made by the first run and kept in the data folder; `--fresh` makes them anew.
  */
 import { writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import type postgres from "postgres";
 import { loadSettings, type Settings } from "../local/settings.ts";
@@ -38,6 +38,7 @@ type Result = {
 export async function run(settings: Settings, args: string[]): Promise<void> {
   const server = await startBenchServer(settings, sizes, args.includes("--fresh"));
   const results: Result[] = [];
+  const [load] = loadavg();
   try {
     for (const homes of sizes) {
       console.log(`Searching among ${count(homes)} homes`);
@@ -46,7 +47,7 @@ export async function run(settings: Settings, args: string[]): Promise<void> {
   } finally {
     await server.stop();
   }
-  const report = describe(results);
+  const report = describe(results, load!);
   writeFileSync(join(settings.root, "bench", "results.md"), report);
   console.log(`\n${report}`);
   if (results.some((result) => failures(result).length)) process.exitCode = 1;
@@ -131,7 +132,7 @@ function failures({ kind, visitor, user, ratio, tablesReadWhole }: Result): stri
   ];
 }
 
-function describe(results: Result[]): string {
+function describe(results: Result[], load: number): string {
   const largest = results.filter(({ homes }) => homes === sizes.at(-1));
   const growth = kinds.map((kind) => [
     kind.name,
@@ -147,7 +148,7 @@ function describe(results: Result[]): string {
   );
   return `# Search
 
-${machine()}
+${machine(load)}
 
 Milliseconds for a whole transaction as the Data API makes it, measured by its client: ${callsPerKind} different
 searches of each kind after ${callsBefore} others, each as a visitor, as a signed-in user and as the owner of the
@@ -181,11 +182,11 @@ ${missed.length ? missed.join("\n") : "All are kept."}
 `;
 }
 
-function machine(): string {
+function machine(load: number): string {
   const memory = (totalmem() / 2 ** 30).toFixed();
   return (
     `${cpus().length} cores (${cpus()[0]!.model.trim()}), ${memory} GB of memory, Node ${process.version}, ` +
-    "PostgreSQL 17 with 1 GB of shared buffers; other work ran on the machine meanwhile."
+    `PostgreSQL 17 with 1 GB of shared buffers, load average ${load.toFixed(1)} before.`
   );
 }
 

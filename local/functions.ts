@@ -81,7 +81,8 @@ function startWorker(settings: Settings, name: string, workers: Set<Worker>): Wo
     `data:text/javascript,${encodeURI(host(pathToFileURL(join(folder, name, "index.ts")).href))}`,
   ];
   const cache = { DENO_DIR: join(nodeModules, ".cache", "deno"), NO_COLOR: "1" };
-  const env = { ...settings.functionEnv, ...cache };
+  // As hosted: React is several times faster than while it watches for mistakes.
+  const env = { ...settings.functionEnv, ...cache, NODE_ENV: "production" };
   const process = startProcess(settings, deno, args, { env, cwd: folder });
   const origin = new Promise<string | undefined>((resolve) => {
     process.once("exit", () => resolve(undefined));

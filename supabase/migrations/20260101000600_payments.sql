@@ -54,6 +54,7 @@ create type private.payment_purpose as enum ('booking', 'lost_hold', 'duplicate'
 create table private.checkouts (
   payment_id uuid primary key references public.payments (id) on delete cascade,
   expires_at timestamptz not null,
+  customer_id text,
   url text,
   payment_intent_id text,
   buyer jsonb not null default '{}',
@@ -65,6 +66,7 @@ create table private.checkouts (
 );
 comment on table private.checkouts is 'What only we and Stripe know of a payment.';
 comment on column private.checkouts.expires_at is 'When the session closes: at least 30 minutes after it is made (Stripe''s rule), not after the hold.';
+comment on column private.checkouts.customer_id is 'As whom Stripe is told to know the guest, if at all; the same at each try.';
 comment on column private.checkouts.buyer is '{ name, address, email } as they were when Stripe had the money: it goes on the invoice. The address is what the guest told Stripe, in lines.';
 comment on column private.checkouts.purpose is 'What the money turned out to be for; null until it came.';
 comment on column private.checkouts.refund_wanted is 'What we owe back, in minor units.';
@@ -141,17 +143,22 @@ begin
   end if;
   select * into checkout from private.checkouts c where c.payment_id = payment.id;
 
-  -- A try of which no session is known is repeated with the same end, as long as Stripe can still
-  -- make it: asked for the very same thing, Stripe answers with the session that it may have made.
+  -- A try of which no session is known is repeated with the same end and the same customer, as long as
+  -- Stripe can still make it: asked for the very same thing, it answers with the session that it may have made.
   if checkout.payment_id is null or (checkout.url is null and checkout.expires_at < now() + shortest) then
     checkout.expires_at := greatest(reservation.hold_expires_at, now() + shortest);
     if checkout.expires_at > reservation.created_at + interval '70 minutes' then
       perform private.refuse(409, 'hold_expired', 'This hold has been kept for as long as it can be. Please reserve again.');
     end if;
     checkout.expires_at := date_trunc('second', checkout.expires_at);
-    insert into private.checkouts as c (payment_id, expires_at)
-    values (payment.id, checkout.expires_at)
-    on conflict on constraint checkouts_pkey do update set expires_at = excluded.expires_at;
+    insert into private.checkouts as c (payment_id, expires_at, customer_id)
+    values (
+      payment.id, checkout.expires_at,
+      (select s.customer_id from private.stripe_customers s where s.user_id = reservation.guest_id)
+    )
+    on conflict on constraint checkouts_pkey
+    do update set expires_at = excluded.expires_at, customer_id = excluded.customer_id
+    returning * into checkout;
 
     if checkout.expires_at > reservation.hold_expires_at then
       update public.reservations r set hold_expires_at = checkout.expires_at where r.id = reservation.id;
@@ -160,11 +167,10 @@ begin
 
   return query
   select payment.id, payment.stripe_checkout_session_id, checkout.url, checkout.expires_at,
-    payment.amount, payment.currency, s.customer_id, u.email::text,
+    payment.amount, payment.currency, checkout.customer_id, u.email::text,
     p.title, p.city, reservation.check_in, reservation.check_out, reservation.nights
   from public.properties p
   left join auth.users u on u.id = reservation.guest_id
-  left join private.stripe_customers s on s.user_id = reservation.guest_id
   where p.id = reservation.property_id;
 end;
 $$;

@@ -102,12 +102,24 @@ export async function work() {
   return await service().functions.invoke("jobs", { body: {} });
 }
 
+/** All of Stripe's sessions for a reservation. */
+export async function stripeSessions(reservationId: string) {
+  const sessions = [];
+  for await (const session of stripeApi().checkout.sessions.list({ limit: 100 })) {
+    if (session.metadata?.reservation_id === reservationId) sessions.push(session);
+  }
+  return sessions;
+}
+
+function stripeApi() {
+  return createStripe(readSettings(process.env, "STRIPE_SECRET_KEY", "STRIPE_API_URL"));
+}
+
 /** What Stripe's books say of the payments for reservations, as the nightly job reads them. */
 export async function stripeBooks(reservationIds: string[]) {
   const ids = new Set(reservationIds);
-  const api = createStripe(readSettings(process.env, "STRIPE_SECRET_KEY", "STRIPE_API_URL"));
   const books = [];
-  for await (const charge of api.charges.list({ limit: 100 })) {
+  for await (const charge of stripeApi().charges.list({ limit: 100 })) {
     if (charge.status !== "succeeded" || !ids.has(charge.metadata.reservation_id!)) continue;
     books.push({
       charge: charge.id,
