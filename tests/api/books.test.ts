@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { database, demo, list, signUp } from "./actors.ts";
 import { Crowd, crowdStep } from "./books-crowd.ts";
 import { type Cast, World } from "./books-world.ts";
-import { brokenRules, stripeBooks } from "./stays.ts";
+import { brokenRules } from "./rules.ts";
+import { stripeBooks } from "./stays.ts";
 
 /** How many stories are played, or for how long; `BOOKS_RUNS=5000` plays all of so many. */
 const runs = Number(process.env.BOOKS_RUNS ?? 0);
