@@ -328,8 +328,9 @@ export class World {
     }));
   }
 
-  /** Every event arrives in the end, and every job is done. */
+  /** In the end every slow payment is decided, every event arrives, and every job is done. */
   async settleDown() {
+    for (const [number] of this.#with("processing").entries()) await this.settle(0, number % 2 > 0);
     for (let round = 0; round < 10; round++) {
       const late = this.#events.filter(({ delivered }) => !delivered);
       for (const event of round % 2 ? late : late.toReversed()) await this.#receive(event);
