@@ -12,6 +12,7 @@ import { withFreshStack } from "./stack.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const functions = globSync("supabase/functions/*/index.ts", { cwd: root });
+const migrations = globSync("supabase/migrations/*.sql", { cwd: root });
 const typesFile = join(root, "types", "database.ts");
 
 /** How Deno runs the project's code: with its settings, on the packages that are installed. */
@@ -26,6 +27,8 @@ type Step = { name: string; run: (settings: Settings) => Promise<Counts> };
 const alone: Record<string, Step[]> = {
   static: [
     { name: "Format and lint", run: () => tool("biome", ["check", "."]) },
+    { name: "Nothing is unused", run: () => tool("knip", []) },
+    { name: "Migrations are linted", run: () => tool("squawk", migrations) },
     { name: "Types of Node's side", run: () => tool("tsc", ["--noEmit"]) },
     {
       name: "Types of the functions",

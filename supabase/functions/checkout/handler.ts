@@ -126,7 +126,7 @@ function unavailable(): ApiError {
 }
 
 /** What Stripe is told: all of it from the reservation, nothing from the caller. */
-export function sessionFor(
+function sessionFor(
   due: Checkout,
   reservationId: string,
   siteUrl: string,

@@ -2,7 +2,7 @@ import * as fontkit from "fontkit";
 
 /** The two that print nearly everything: Latin, Greek and Cyrillic. */
 export type MainFont = "regular" | "semibold";
-export type FontName = MainFont | (typeof FALLBACKS)[number]["name"];
+type FontName = MainFont | (typeof FALLBACKS)[number]["name"];
 export type LoadedFont = {
   name: FontName;
   font: fontkit.Font;

@@ -6,7 +6,7 @@ import { type Color, type Item, layoutInvoice, PAGE } from "./layout.ts";
 import { Structure } from "./structure.ts";
 import { type Run, Typesetter } from "./typesetter.ts";
 
-export { type InvoiceDocument, invoiceDocument };
+export type { InvoiceDocument };
 
 const COLORS: Record<Color, [number, number, number]> = {
   ink: [0.11, 0.1, 0.09],

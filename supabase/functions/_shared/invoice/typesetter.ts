@@ -122,7 +122,7 @@ export class Typesetter {
 }
 
 /** One line, composed, without what cannot be printed. */
-export function clean(text: string): string {
+function clean(text: string): string {
   return text.normalize("NFC").replace(/\s+/g, " ").replace(UNPRINTABLE, replacement).trim();
 }
 

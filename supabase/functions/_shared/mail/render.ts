@@ -7,7 +7,7 @@ import type { Link, Template } from "./template.ts";
 import { templates } from "./templates/index.ts";
 
 export type RenderedMail = { subject: string; html: string; text: string };
-export type TemplateName = keyof typeof templates;
+type TemplateName = keyof typeof templates;
 
 /** A mail that no further try can render: the template is unknown, or does not get what it needs. */
 export class MailError extends Error {}

@@ -9,7 +9,7 @@ export type MailerSettings = Pick<
   "SMTP_HOST" | "SMTP_PORT" | "SMTP_USER" | "SMTP_PASS" | "MAIL_FROM"
 >;
 
-export type Attachment = { filename: string; content: Uint8Array; contentType: string };
+type Attachment = { filename: string; content: Uint8Array; contentType: string };
 
 export type Mail = {
   to: { address: string; name?: string | null };

@@ -57,7 +57,7 @@ async function read({ report_date, timezone }: Day, { database }: Tools) {
 }
 
 /** A spreadsheet opens this without running anything: what begins like a formula gets an apostrophe. */
-export function toCsv(properties: Property[], header: boolean): string {
+function toCsv(properties: Property[], header: boolean): string {
   const rows = properties.map(({ created_at, price_per_night, ...property }) => ({
     ...property,
     price_per_night: (price_per_night / 100).toFixed(2),

@@ -3,7 +3,7 @@ import { Action, Facts, Paragraph, Title } from "../layout.tsx";
 import { text } from "../props.ts";
 import { template } from "../template.ts";
 
-export const schema = z.object({
+const schema = z.object({
   alert: text,
   summary: text,
   facts: z.array(z.object({ label: text, value: z.coerce.string() })),

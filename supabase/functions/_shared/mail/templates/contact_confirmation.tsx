@@ -3,7 +3,7 @@ import { Action, Hint, Paragraph, Title } from "../layout.tsx";
 import { text } from "../props.ts";
 import { template } from "../template.ts";
 
-export const schema = z.object({
+const schema = z.object({
   recipient_name: text,
   subject: text,
   confirm_url_path: z.string().regex(/^\/(?!\/)[^\s\\]*$/, "is no path of the site"),

@@ -4,7 +4,7 @@ import { Action, Facts, Hint, Listing, Paragraph, Subtitle, Title } from "../lay
 import { count, currency, day, id, money, text } from "../props.ts";
 import { template } from "../template.ts";
 
-export const schema = z.object({
+const schema = z.object({
   report_date: day,
   timezone: text,
   property_count: count,

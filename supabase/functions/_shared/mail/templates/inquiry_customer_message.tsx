@@ -4,7 +4,7 @@ import { id, message, text } from "../props.ts";
 import { template } from "../template.ts";
 import { Thread } from "../thread.tsx";
 
-export const schema = z.object({
+const schema = z.object({
   recipient_name: text,
   inquiry_id: id,
   subject: text,

@@ -3,7 +3,7 @@ import { Action, Paragraph, Quote, Title } from "../layout.tsx";
 import { id, severity, text } from "../props.ts";
 import { template } from "../template.ts";
 
-export const schema = z.object({
+const schema = z.object({
   recipient_name: text,
   inquiry_id: id,
   subject: text,

@@ -4,7 +4,7 @@ import { Action, Facts, Hint, Paragraph, Title } from "../layout.tsx";
 import { currency, id, money, text } from "../props.ts";
 import { template } from "../template.ts";
 
-export const schema = z.object({
+const schema = z.object({
   recipient_name: text,
   reservation_id: id,
   property_title: text,

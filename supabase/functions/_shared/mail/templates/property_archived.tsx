@@ -4,7 +4,7 @@ import { Action, Facts, Paragraph, Title } from "../layout.tsx";
 import { day, id, text } from "../props.ts";
 import { template } from "../template.ts";
 
-export const schema = z.object({
+const schema = z.object({
   recipient_name: text,
   property_id: id,
   property_title: text,
