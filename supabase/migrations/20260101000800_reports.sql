@@ -221,3 +221,23 @@ as $$
 $$;
 comment on function private.archive_old_listings is
   'Archives listed properties without a change or a reservation for 365 days and tells their hosts. Returns how many.';
+
+
+-- Health ----------------------------------------------------------------------------------------
+
+create function private.queue_health(out due bigint, out oldest_due_seconds integer, out dead_letters bigint)
+language sql stable
+security definer -- the function `health` may ask, not read the table
+set search_path = ''
+as $$
+  select count(*), coalesce(extract(epoch from now() - min(due.since)), 0)::integer,
+    (select count(*) from private.jobs j where j.state = 'failed')
+  from (
+    select j.run_at as since from private.jobs j where j.state = 'queued' and j.run_at <= now()
+    union all
+    select j.leased_until from private.jobs j where j.state = 'running' and j.leased_until <= now()
+  ) due
+$$;
+comment on function private.queue_health is
+  'How many jobs are due or lost their worker, for how long the first of them waits, and how many failed for good.';
+grant execute on function private.queue_health to service_role;

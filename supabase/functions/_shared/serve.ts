@@ -1,15 +1,22 @@
-import { createSupabaseContext, type SupabaseContext } from "@supabase/server";
+import { type AuthConfig, createSupabaseContext, type SupabaseContext } from "@supabase/server";
 import { ApiError, NotConfigured, toApiError } from "./errors.ts";
 import { describe, log } from "./log.ts";
 
 /** Who may call: a signed-in user, a holder of the secret key, or anybody (Stripe, which signs). */
 export type Auth = "user" | "secret" | "none";
 
+/** As `@supabase/server` calls it. Any secret key, whatever its name: one is replaced without a gap. */
+const modes: Record<Auth, AuthConfig> = {
+  user: "user",
+  secret: "secret:*",
+  none: ["secret:*", "none"],
+};
+
 export type Handler = (request: Request, context: SupabaseContext) => Promise<Response>;
 
 const cors = {
   "access-control-allow-origin": "*",
-  "access-control-allow-methods": "POST, OPTIONS",
+  "access-control-allow-methods": "GET, POST, OPTIONS",
   "access-control-allow-headers":
     "authorization, apikey, content-type, x-client-info, x-region, x-request-id, x-supabase-api-version",
   "access-control-expose-headers": "x-request-id",
@@ -25,6 +32,7 @@ export function serve(
   name: string,
   auth: Auth,
   handle: Handler,
+  method: "GET" | "POST" = "POST",
 ): { fetch(request: Request): Promise<Response> } {
   return {
     async fetch(request) {
@@ -32,7 +40,7 @@ export function serve(
 
       const requestId = request.headers.get("x-request-id")?.slice(0, 100) || crypto.randomUUID();
       const started = performance.now();
-      const response = await answer(request, auth, handle).catch((error) =>
+      const response = await answer(request, auth, handle, method).catch((error) =>
         refuse(error, { function: name, requestId }),
       );
       log("info", "answered", {
@@ -48,14 +56,16 @@ export function serve(
   };
 }
 
-async function answer(request: Request, auth: Auth, handle: Handler): Promise<Response> {
-  if (request.method !== "POST") {
-    throw new ApiError(405, "method_not_allowed", "Only POST is answered here.");
+async function answer(
+  request: Request,
+  auth: Auth,
+  handle: Handler,
+  method: string,
+): Promise<Response> {
+  if (request.method !== method) {
+    throw new ApiError(405, "method_not_allowed", `Only ${method} is answered here.`);
   }
-  const { data: context, error } = await createSupabaseContext(request, {
-    // Any secret key, whatever its name, so that one can be replaced without a gap.
-    auth: auth === "secret" ? "secret:*" : auth,
-  });
+  const { data: context, error } = await createSupabaseContext(request, { auth: modes[auth] });
   if (error && error.status >= 500) throw error;
   if (error) {
     log("info", "turned away", { auth, reason: error.code });

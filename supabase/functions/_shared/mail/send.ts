@@ -34,7 +34,12 @@ export type SendResult =
       response: string;
     };
 
-export type Mailer = { send(mail: Mail): Promise<SendResult>; close(): void };
+export type Mailer = {
+  send(mail: Mail): Promise<SendResult>;
+  /** Throws when the server cannot be reached or does not let us in. */
+  verify(): Promise<unknown>;
+  close(): void;
+};
 
 const IMPLICIT_TLS = new Set([465, 2465]);
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
@@ -92,6 +97,7 @@ export function createMailer(settings: MailerSettings): Mailer {
         return judge(error as SmtpError);
       }
     },
+    verify: () => transport.verify(),
     close: () => transport.close(),
   };
 }
