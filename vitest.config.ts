@@ -1,11 +1,15 @@
 import { defineConfig } from "vitest/config";
 
-/** Three sets of tests; `npm test` starts the stack that the last two ask. */
+/** Sets of tests; `npm test` starts the stack that all but the first ask. */
 export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 30_000,
     projects: [
+      {
+        extends: true,
+        test: { name: "docs", include: ["tests/docs/documents.test.ts"] },
+      },
       {
         extends: true,
         test: { name: "functions", include: ["tests/functions/**/*.test.{ts,tsx}"] },
@@ -15,7 +19,8 @@ export default defineConfig({
         // One stack for all of them: files one after another, so that a fault of one disturbs no other.
         test: {
           name: "api",
-          include: ["tests/{api,browser,faults,platform,stripe-double}/**/*.test.ts"],
+          include: ["tests/{api,browser,docs,faults,platform,stripe-double}/**/*.test.ts"],
+          exclude: ["tests/docs/documents.test.ts"],
           fileParallelism: false,
         },
       },

@@ -34,6 +34,7 @@ const alone: Record<string, Step[]> = {
       name: "Types of the functions",
       run: () => tool("deno", ["check", ...denoOptions, ...functions]),
     },
+    { name: "Documents hold what they promise", run: () => vitest("docs") },
     { name: "The seed is up to date", run: () => passes(checkSeed()) },
   ],
   pgcron: [{ name: "Under the real pg_cron", run: runPgCronTests }],
@@ -46,8 +47,8 @@ const onStack: Record<string, Step[]> = {
     { name: "types/database.ts is up to date", run: (settings) => passes(checkTypes(settings)) },
     { name: "Advisors find no error", run: (settings) => passes(runCli(settings, advisors)) },
   ],
-  functions: [{ name: "Functions alone", run: (settings) => vitest("functions", settings) }],
-  api: [{ name: "API", run: (settings) => vitest("api", settings) }],
+  functions: [{ name: "Functions alone", run: (settings) => vitest("functions", envOf(settings)) }],
+  api: [{ name: "API", run: (settings) => vitest("api", envOf(settings)) }],
 };
 const advisors = ["db", "advisors", "--level", "info", "--fail-on", "error"];
 
@@ -100,12 +101,16 @@ async function tool(name: string, args: string[]): Promise<Counts> {
   return outcome(await runTool(name, args));
 }
 
-/** A project of `vitest.config.ts`, which finds the stack's addresses and keys in its environment. */
-async function vitest(project: string, settings: Settings): Promise<Counts> {
+/** The stack's addresses and keys, and the settings of its functions, for tests to find. */
+function envOf(settings: Settings) {
+  return { ...settings.functionEnv, ...statusOf(settings) };
+}
+
+/** A project of `vitest.config.ts`. */
+async function vitest(project: string, env = {}): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), "djanobnb-vitest-"));
   const report = join(folder, "report.json");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const env = { ...settings.functionEnv, ...statusOf(settings) };
   const passed = await runTool("vitest", ["run", "--project", project, ...reporters], env);
   try {
     const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8"));

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { mailTo, stripe } from "./actors.ts";
+import { mailTo, stripe } from "../api/actors.ts";
 
 test("the README's snippet books a stay, and paying for it brings the invoice", async () => {
   const root = new URL("../../", import.meta.url);
