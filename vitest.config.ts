@@ -19,7 +19,7 @@ export default defineConfig({
         // One stack for all of them: files one after another, so that a fault of one disturbs no other.
         test: {
           name: "api",
-          include: ["tests/{api,browser,docs,faults,platform,stripe-double}/**/*.test.ts"],
+          include: ["tests/{api,browser,docs,faults,platform,soak,stripe-double}/**/*.test.ts"],
           exclude: ["tests/docs/documents.test.ts"],
           fileParallelism: false,
         },

@@ -28,6 +28,7 @@ const { values: options, positionals } = parseArgs({
     data: { type: "string", default: process.env.DATA || join(root, ".local") },
     output: { type: "string", short: "o", default: "env" },
     detach: { type: "boolean", default: false },
+    minutes: { type: "string", default: "1" },
     check: { type: "boolean", default: false },
   },
 });
@@ -46,6 +47,7 @@ const commands: Record<string, () => unknown> = {
     runTool("deno", ["run", "-A", ...denoOptions, "tests/mails/preview.ts", String(port + 9)]),
   format: () => runTool("biome", ["check", "--write", "."]),
   test: () => runTests(names),
+  soak: async () => (await import("../tests/soak/soak.ts")).runSoak(Number(options.minutes)),
   bench: async () =>
     (await import(`../bench/${names[0]}.ts`)).run(loadSettings({ port, dataDir }), names.slice(1)),
 };

@@ -12,12 +12,18 @@ process.env.LITE_AUTH_BCRYPT_COST ??= "4";
 /** Lends a stack of its own, on free ports and with data of its own that is gone afterwards. */
 export async function withFreshStack<T>(work: (settings: Settings) => Promise<T>): Promise<T> {
   const asked = askedToStop();
-  const dataDir = mkdtempSync(join(tmpdir(), "djanobnb-"));
-  try {
-    const settings = loadSettings({ port: await findFreePorts(), dataDir, readDotEnv: false });
+  return await withFreshSettings(async (settings) => {
     const stack = await startStack(settings, console.log);
     const interrupted = asked.then(() => Promise.reject(new StartError("Interrupted.")));
     return await Promise.race([work(settings), interrupted]).finally(stack.stop);
+  });
+}
+
+/** Lends free ports and a folder that is gone afterwards. */
+export async function withFreshSettings<T>(work: (settings: Settings) => Promise<T>): Promise<T> {
+  const dataDir = mkdtempSync(join(tmpdir(), "djanobnb-"));
+  try {
+    return await work(loadSettings({ port: await findFreePorts(), dataDir, readDotEnv: false }));
   } finally {
     rmSync(dataDir, { recursive: true });
   }

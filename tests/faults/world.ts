@@ -117,9 +117,9 @@ export class Sink {
     },
   });
 
-  async open(): Promise<this> {
+  async open(port = 0): Promise<this> {
     this.#server.on("error", () => {});
-    const server = this.#server.listen(0, "127.0.0.1");
+    const server = this.#server.listen(port, "127.0.0.1");
     await once(server, "listening");
     this.port = (server.address() as AddressInfo).port;
     return this;
