@@ -7,6 +7,7 @@ create temp table cast_of on commit drop as
 select tests.create_user('Ana') as ana, tests.create_user('Gil') as gil, tests.create_user('Ada', 'admin') as admin;
 grant select on cast_of to public;
 delete from daily_reports;
+delete from private.mails where template = 'daily_report';
 create function pg_temp.listed_at(created timestamptz) returns uuid language plpgsql as $$
 declare
   home uuid := tests.create_property((select ana from cast_of));
