@@ -30,7 +30,7 @@ export async function withFreshSettings<T>(work: (settings: Settings) => Promise
 }
 
 /** Six free ports in a row, below those that the system hands out to outgoing connections. */
-async function findFreePorts(): Promise<number> {
+export async function findFreePorts(): Promise<number> {
   const port = randomInt(10_000, 32_000);
   const row = await Promise.all([0, 1, 2, 3, 4, 5].map((offset) => isFree(port + offset)));
   return row.includes(false) ? findFreePorts() : port;
