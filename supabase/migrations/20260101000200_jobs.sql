@@ -117,6 +117,8 @@ as $$
   insert into private.job_wakes (request_id)
   select request_id from private.call_function('jobs') as request_id
   where request_id is not null
+  -- After a crash of the server pg_net counts from one again: its sequence is unlogged.
+  on conflict (request_id) do update set at = now()
 $$;
 comment on function private.wake_jobs is 'Calls the function `jobs` once this transaction has committed.';
 grant execute on function private.wake_jobs to service_role;
