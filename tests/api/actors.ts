@@ -118,8 +118,8 @@ export type Mail = {
 
 /** The mails that have come for an address. */
 export async function mailsTo(address: string): Promise<Mail[]> {
-  const mails: Mail[] = await (await fetch(`${stack.mailbox}/email`)).json();
-  return mails.filter((mail) => mail.to.some((to) => to.address === address));
+  const query = new URLSearchParams({ "to.address": address });
+  return await (await fetch(`${stack.mailbox}/email?${query}`)).json();
 }
 
 /** The mail for an address whose subject fits, as soon as it has come. */
