@@ -24,6 +24,10 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        extends: true,
+        test: { name: "fuzz", include: ["tests/fuzz/*.test.ts"] },
+      },
     ],
   },
 });

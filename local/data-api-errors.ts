@@ -15,6 +15,13 @@ const statuses: [codes: RegExp, status: number][] = [
 export function refusal(error: unknown, role: string): Response {
   if (error instanceof HTTPException && error.res) return error.res;
   const { name, code, message, detail = null, hint = null } = error as Record<string, string>;
+  // The driver cannot even send a list or a number for a date or a text; Postgres says no to it.
+  if (code === "ERR_INVALID_ARG_TYPE") {
+    return Response.json(
+      { code: "22P02", details: null, hint: null, message: "A value is not of its type" },
+      { status: 400 },
+    );
+  }
   if (name !== "PostgresError" || !code) throw error;
   return Response.json({ code, details: detail, hint, message }, { status: statusOf(code, role) });
 }

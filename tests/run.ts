@@ -49,6 +49,7 @@ const onStack: Record<string, Step[]> = {
   ],
   functions: [{ name: "Functions alone", run: (settings) => vitest("functions", envOf(settings)) }],
   api: [{ name: "API", run: (settings) => vitest("api", envOf(settings)) }],
+  fuzz: [{ name: "Hostile input", run: (settings) => vitest("fuzz", envOf(settings)) }],
 };
 const advisors = ["db", "advisors", "--level", "info", "--fail-on", "error"];
 
