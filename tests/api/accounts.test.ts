@@ -8,6 +8,8 @@ import {
   list,
   mailTo,
   password,
+  pixel,
+  refusal,
   service,
   signUp,
   stack,
@@ -24,10 +26,6 @@ const site = process.env.SITE_URL ?? "";
 
 /** A picture of one pixel, so many bytes large. */
 function picture(name: string, type = "image/png", size = 68): File {
-  const pixel = Buffer.from(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
-    "base64",
-  );
   return new File([pixel, new Uint8Array(Math.max(0, size - pixel.length))], name, { type });
 }
 
@@ -53,12 +51,6 @@ const publicUrl = (path: string) => `${stack.api}/storage/v1/object/public/avata
 async function untilGone(path: string): Promise<void> {
   await waitFor(`${path} to go`, async () => !(await fetch(publicUrl(path))).ok || undefined);
 }
-
-/** What a person reads of a refusal: its status and code. */
-const refusal = ({ status, error }: { status: number; error: { hint: string } | null }) => [
-  status,
-  error?.hint,
-];
 
 describe("names", () => {
   const names = {

@@ -16,6 +16,12 @@ export const stack = {
 export type Client = SupabaseClient<Database>;
 export type Actor = { client: Client; id: string; email: string; token: string };
 
+/** A picture of one pixel, as PNG. */
+export const pixel = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+
 export const password = "correct-horse-battery-9";
 
 /** A client as a browser has it, with nobody signed in. */
@@ -90,6 +96,12 @@ export function unwrap<Data>(answer: { data: Data; error: unknown }): NonNullabl
   if (answer.data === null || answer.data === undefined) throw new Error("No data came.");
   return answer.data;
 }
+
+/** What a person reads of a refusal: its status and code. */
+export const refusal = ({ status, error }: { status: number; error: { hint: string } | null }) => [
+  status,
+  error?.hint,
+];
 
 /** Asks again until there is an answer that is not undefined; never for a fixed time. */
 export async function waitFor<Found>(

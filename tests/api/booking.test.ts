@@ -17,14 +17,9 @@ import {
   visitor,
   waitFor,
 } from "./actors.ts";
+import { checkout } from "./stays.ts";
 
 afterAll(() => database.end());
-
-type Checkout = { url: string; session_id: string; reservation_id: string; expires_at: string };
-
-async function checkout(guest: Actor, body: object): Promise<Checkout> {
-  return unwrap(await guest.client.functions.invoke<Checkout>("checkout", { body }));
-}
 
 async function statusOf(guest: Actor, reservationId: string) {
   const { data } = await guest.client

@@ -6,7 +6,6 @@ import {
   call,
   database,
   demo,
-  list,
   mailsTo,
   mailTo,
   signUp,
@@ -23,6 +22,7 @@ import {
   hold,
   hostAndGuest,
   lapse,
+  reserve,
   stripeIdsOf,
 } from "./stays.ts";
 
@@ -137,16 +137,10 @@ test("events that come together, twice, and in the wrong order", async () => {
 
 test("Stripe that takes its time is waited for, and two clicks open one page", async () => {
   const [host, guest] = await hostAndGuest();
-  const property = await list(host);
-  const { data: held } = await guest.client.rpc("reserve", {
-    property_id: property.id,
-    check_in: "2027-03-01",
-    check_out: "2027-03-02",
-    guests: 1,
-  });
+  const { id } = await reserve(host, guest);
   await stripe("slow?seconds=60&ms=400");
   try {
-    const click = () => checkout(guest, { reservation_id: held!.id });
+    const click = () => checkout(guest, { reservation_id: id });
     const [one, other] = await Promise.all([click(), click()]);
     expect(other).toEqual(one);
   } finally {
@@ -182,36 +176,30 @@ test("what Stripe told nobody is found at night, and can be told again", async (
 
 test("a hold that is given back while Stripe is asked is not paid for", async () => {
   const [host, guest] = await hostAndGuest();
-  const property = await list(host);
-  const { data: held } = await guest.client.rpc("reserve", {
-    property_id: property.id,
-    check_in: "2027-03-01",
-    check_out: "2027-03-02",
-    guests: 1,
-  });
+  const { id } = await reserve(host, guest);
   await stripe("slow?seconds=60&ms=600");
   try {
     const answer = call(
       "checkout",
-      { reservation_id: held!.id },
+      { reservation_id: id },
       { authorization: `Bearer ${guest.token}` },
     );
     await waitFor("Stripe to be asked", async () => {
       const { data } = await (await fetch(`${stack.stripe}/_test/requests`)).json();
-      return JSON.stringify(data).includes(held!.id!) || undefined;
+      return JSON.stringify(data).includes(id) || undefined;
     });
-    unwrap(await guest.client.rpc("release_hold", { reservation_id: held!.id! }));
+    unwrap(await guest.client.rpc("release_hold", { reservation_id: id }));
     const { status, body } = await answer;
     expect([status, body.error.code]).toEqual([409, "hold_expired"]);
   } finally {
     await stripe("slow?seconds=0");
   }
-  const session = await sessionOf(held!.id!);
+  const session = await sessionOf(id);
   await waitFor("the session to close", async () => {
     const [event] = await eventsAbout(session);
     return event?.type === "checkout.session.expired" || undefined;
   });
-  expect(await booksOf(held!.id!)).toMatchObject({ status: "cancelled", payments: ["expired 0"] });
+  expect(await booksOf(id)).toMatchObject({ status: "cancelled", payments: ["expired 0"] });
 });
 
 async function sessionOf(reservationId: string): Promise<string> {

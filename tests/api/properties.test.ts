@@ -6,6 +6,7 @@ import {
   inDays,
   list,
   mailTo,
+  refusal,
   signUp,
   stack,
   unwrap,
@@ -43,11 +44,6 @@ const isServed = async (url: string | null) => (await fetch(url ?? "")).ok;
 async function untilGone(url: string | null): Promise<void> {
   await waitFor(`${url} to go`, async () => !(await isServed(url)) || undefined);
 }
-
-const refusal = ({ status, error }: { status: number; error: { hint: string } | null }) => [
-  status,
-  error?.hint,
-];
 
 describe("a home", () => {
   test("is listed with pictures, seen by everyone with its host, and found with its cover", async () => {

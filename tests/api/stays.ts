@@ -39,6 +39,13 @@ export async function hold(host: Actor, guest: Actor, daysAhead = 20) {
   return { property, dates, session, id: session.reservation_id };
 }
 
+/** A reservation of the guest's for two nights in a home of the host's, nobody asked to pay yet. */
+export async function reserve(host: Actor, guest: Actor, daysAhead = 20) {
+  const { id } = await list(host);
+  const dates = { check_in: inDays(daysAhead), check_out: inDays(daysAhead + 2) };
+  return unwrap(await guest.client.rpc("reserve", { property_id: id, ...dates, guests: 1 }));
+}
+
 /** A hold's time is over. */
 export async function lapse(reservationId: string): Promise<void> {
   await database`

@@ -12,6 +12,7 @@ import {
   list,
   mailTo,
   password,
+  pixel,
   signUp,
   stack,
   unwrap,
@@ -24,10 +25,6 @@ afterAll(() => database.end());
 const executablePath = [process.env.CHROMIUM ?? "", "/usr/bin/chromium"].find(existsSync);
 const library = createRequire(import.meta.url).resolve(
   "@supabase/supabase-js/dist/umd/supabase.js",
-);
-const pixel = Buffer.from(
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
-  "base64",
 );
 
 /** A page on an origin of its own, as a frontend has, with supabase-js as it comes from npm. */

@@ -11,6 +11,7 @@ import {
   inDays,
   mailTo,
   password,
+  pixel,
   signUp,
   stack,
   stripe,
@@ -83,10 +84,6 @@ function open(text: string): void {
 
 const refusal = (hint: string) => expect.objectContaining({ hint, message: expect.any(String) });
 
-const pixel = Buffer.from(
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
-  "base64",
-);
 const picture = () => new File([pixel], "picture.png", { type: "image/png" });
 const statusOf = async (url: string) => (await fetch(url)).status;
 
