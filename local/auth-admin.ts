@@ -1,75 +1,75 @@
 import { randomUUID } from "node:crypto";
 import { Hono } from "hono";
-import type { ISql, Sql } from "postgres";
+import type { Sql } from "postgres";
 import { z } from "zod";
-import { refuse } from "./auth.ts";
+import type { AuthService } from "./auth.ts";
 
-const metadata = z.record(z.string(), z.json()).default({});
 const attributes = z.object({
-  email: z.email().toLowerCase().nullable().default(null),
-  password: z.string().min(1).max(72).nullable().default(null),
+  email: z.email().toLowerCase().optional(),
+  password: z.string().optional(),
   email_confirm: z.boolean().default(false),
-  user_metadata: metadata,
-  app_metadata: metadata,
+  user_metadata: z.record(z.string(), z.json()).default({}),
+  app_metadata: z.record(z.string(), z.json()).default({}),
 });
+
+/** An error as GoTrue words it. */
+export function refuse(status: number, code: string, msg: string): Response {
+  const headers = { "x-sb-error-code": code };
+  return Response.json({ code: status, error_code: code, msg }, { status, headers });
+}
 
 /** What `auth.admin` of supabase-js does to users, for callers who hold the secret key. */
 export function createAuthAdmin(sql: Sql) {
-  const columns = sql`id, aud, role, email, coalesce(phone, '') as phone, email_confirmed_at,
-    confirmed_at, last_sign_in_at, is_anonymous, created_at, updated_at,
-    raw_app_meta_data as app_metadata, raw_user_meta_data as user_metadata`;
-  const found = ([user]: Iterable<unknown>) =>
-    user ? Response.json(user) : refuse(404, "user_not_found", "User not found");
-  const change = (db: ISql, id: string, to: z.infer<typeof attributes>) => db`
-    update auth.users set updated_at = now(),
-      email = coalesce(${to.email}, email),
-      encrypted_password =
-        coalesce(extensions.crypt(${to.password}, extensions.gen_salt('bf', 10)), encrypted_password),
-      email_confirmed_at = case when ${to.email_confirm} then now() else email_confirmed_at end,
-      raw_app_meta_data = jsonb_strip_nulls(raw_app_meta_data || ${sql.json(to.app_metadata)}),
-      raw_user_meta_data = jsonb_strip_nulls(raw_user_meta_data || ${sql.json(to.user_metadata)})
-    where id = ${id} returning ${columns}`;
-
-  const app = new Hono().basePath("/auth/v1/admin/users");
-  app.onError((error) => {
-    const taken = "A user with this email address has already been registered";
-    if ("code" in error && error.code === "23505") return refuse(422, "email_exists", taken);
-    if (error instanceof z.ZodError) return refuse(400, "validation_failed", error.message);
+  const app = new Hono<{ Bindings: { service: AuthService } }>().basePath("/auth/v1/admin/users");
+  app.onError((error: Error & { code?: string; status?: number }) => {
+    const { code = "", status, message } = error;
+    if (code === "23505") return refuse(422, "email_exists", "This address is registered already");
+    if (error instanceof z.ZodError) return refuse(400, "validation_failed", message);
+    if (status) return refuse(status, code, message);
     throw error;
   });
+
+  /** Sets what is told of a user; metadata comes to what is there. */
+  async function change(service: AuthService, id: string, told: z.infer<typeof attributes>) {
+    const { email, password, email_confirm, user_metadata: data, app_metadata } = told;
+    const user = await service.updateUser(id, { data, ...(password && { password }) });
+    await service.repo.updateUser(id, {
+      ...(email && { email }),
+      ...(email_confirm && { email_confirmed_at: new Date().toISOString() }),
+      raw_app_meta_data: { ...user.app_metadata, ...app_metadata },
+    });
+    return service.getUser(id);
+  }
+
   app.get("/", async (c) => {
-    const page = Number(c.req.query("page") || 1);
     const size = Number(c.req.query("per_page") || 50);
-    const users = await sql`select ${columns} from auth.users
-      order by created_at desc, id limit ${size} offset ${(page - 1) * size}`;
-    const [{ total } = { total: 0 }] = await sql`select count(*)::int as total from auth.users`;
-    const last = Math.ceil(total / size);
-    const next = page < last ? `<?page=${page + 1}>; rel="next", ` : "";
-    const link = `${next}<?page=${last}>; rel="last"`;
-    return c.json({ users, aud: "authenticated" }, 200, { link, "x-total-count": `${total}` });
+    const offset = (Number(c.req.query("page") || 1) - 1) * size;
+    const ids = await sql`select id from auth.users order by created_at desc, id`;
+    const shown = ids.slice(offset, offset + size);
+    const users = await Promise.all(shown.map(({ id }) => c.env.service.getUser(id)));
+    return c.json({ users, aud: "authenticated" }, 200, { "x-total-count": `${ids.length}` });
   });
   app.post("/", async (c) => {
-    const user = attributes.parse(await c.req.json());
+    const { service } = c.env;
+    const told = attributes.parse(await c.req.json());
+    const { email = null, user_metadata } = told;
     const id = randomUUID();
-    const about = { provider: "email", providers: ["email"] };
-    const identity = { sub: id, email: user.email, email_verified: false, phone_verified: false };
-    const made = await sql.begin(async (tx) => {
-      await tx`insert into auth.users (id, email, raw_app_meta_data, raw_user_meta_data)
-        values (${id}, ${user.email}, ${sql.json(about)}, ${sql.json(user.user_metadata)})`;
-      await tx`insert into auth.identities (id, provider, provider_id, user_id, identity_data)
-        values (${randomUUID()}, 'email', ${id}, ${id}, ${sql.json(identity)})`;
-      return await change(tx, id, user);
-    });
-    return found(made);
+    await service.repo.createUser({ id, email, raw_user_meta_data: user_metadata });
+    const identity = { provider: "email", provider_id: id, identity_data: { sub: id, email } };
+    await service.repo.createIdentity({ id: randomUUID(), user_id: id, ...identity });
+    return c.json(await change(service, id, told));
   });
-  app.get("/:id", async (c) =>
-    found(await sql`select ${columns} from auth.users where id = ${c.req.param("id")}`),
-  );
-  app.delete("/:id", async (c) =>
-    found(await sql`delete from auth.users where id = ${c.req.param("id")} returning ${columns}`),
-  );
+  app.use("/:id", async (c, next) => {
+    const user = await c.env.service.repo.findUserById(z.guid().parse(c.req.param("id")));
+    return user ? next() : refuse(404, "user_not_found", "User not found");
+  });
+  app.get("/:id", async (c) => c.json(await c.env.service.getUser(c.req.param("id"))));
   app.put("/:id", async (c) =>
-    found(await change(sql, c.req.param("id"), attributes.parse(await c.req.json()))),
+    c.json(await change(c.env.service, c.req.param("id"), attributes.parse(await c.req.json()))),
   );
+  app.delete("/:id", async (c) => {
+    await sql`delete from auth.users where id = ${c.req.param("id")}`;
+    return c.json({});
+  });
   return app;
 }

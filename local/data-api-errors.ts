@@ -6,23 +6,21 @@ const statuses: [codes: RegExp, status: number][] = [
   [/^25006/, 405],
   [/^42883|^42P01/, 404],
   [/^P0001/, 400],
-  [/^08|^53(?!400)|^57P01/, 503],
+  [/^53(?!400)/, 503],
   [/^0L|^0P|^28/, 403],
   [/^09|^21000|^25|^2D|^38|^39|^3B|^40|^42P17|^5[34578]|^F0|^HV|^P0|^XX/, 500],
 ];
+
+/** Whether an error says that the database cannot be reached now. */
+export function isDown({ code }: Error & { code?: string }): boolean {
+  return /^(CONNECT|ECONN|08|57P0)/.test(code ?? "");
+}
 
 /** Answers an error of the database as PostgREST does; what is none of the kind is thrown on. */
 export function refusal(error: unknown, role: string): Response {
   if (error instanceof HTTPException && error.res) return error.res;
   const { name, code, message, detail = null, hint = null } = error as Record<string, string>;
-  // The driver cannot even send a list or a number for a date or a text; Postgres says no to it.
-  if (code === "ERR_INVALID_ARG_TYPE") {
-    return Response.json(
-      { code: "22P02", details: null, hint: null, message: "A value is not of its type" },
-      { status: 400 },
-    );
-  }
-  if (name !== "PostgresError" || !code) throw error;
+  if (name !== "PostgresError" || !code || isDown(error as Error)) throw error;
   return Response.json({ code, details: detail, hint, message }, { status: statusOf(code, role) });
 }
 

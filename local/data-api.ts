@@ -1,23 +1,14 @@
-import {
-  type AnyAST,
-  App,
-  type ConnectionContextOptions,
-  type HonoContext,
-  type VarsContext,
-} from "@supabase/lite";
+import { type AnyAST, App, type ConnectionContextOptions, type VarsContext } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
-import type { MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { sql } from "kysely";
-import { authConfig, createMailer } from "./auth.ts";
-import { type Caller, resolveCaller } from "./caller.ts";
-import type { Config } from "./config.ts";
-import { refusal } from "./data-api-errors.ts";
+import { authConfig, createAuth, createMailer } from "./auth.ts";
+import { isDown, refusal } from "./data-api-errors.ts";
 import { asked, filterOnce, mend } from "./data-api-requests.ts";
 import type { Settings } from "./settings.ts";
 
 type Catalog = Awaited<ReturnType<PostgresConnection["introspect"]>>;
-type Claims = { role: string; jwt: Caller["claims"] };
+type Claims = { role: string; jwt: Record<string, unknown> };
 type Database = PostgresConnection["kysely"];
 
 /** lite hands JSON over as text that is ready. */
@@ -75,6 +66,12 @@ class DataConnection extends PostgresConnection {
     return super.onPostgrestAST(ast);
   }
 
+  /** Leaves to the gateway what is no refusal. */
+  override normalizeDbError(error: Error): Error {
+    if (isDown(error) || error instanceof TypeError) throw error;
+    return error;
+  }
+
   /**
    * Every request is one transaction as its caller, and one that answers with an error leaves
    * nothing behind. Replaces lite's own, which would grant everything on every table to everybody.
@@ -105,42 +102,26 @@ class DataConnection extends PostgresConnection {
   }
 }
 
-/** Tells lite who calls the Data API, so that it checks no key and looks up no session for it. */
-const identify: MiddlewareHandler<HonoContext> = async (c, next) => {
-  const { caller } = c.env as unknown as { caller: Caller | undefined };
-  if (caller) {
-    c.set("apiKeyType", caller.role === "service_role" ? "secret" : "publishable");
-    c.set("ignoreAuthorization", true);
-    c.set("jwt", { ...caller.claims, role: caller.role });
-  }
-  await next();
-};
-
-export type DataApi = Awaited<ReturnType<typeof createDataApi>>;
-
-/** Starts the Data API: `@supabase/lite` as PostgREST, on Postgres. Auth asks the same server. */
-export async function createDataApi(settings: Settings, config: Config) {
+/** Starts the Data API and Auth: `@supabase/lite` as PostgREST and GoTrue, on Postgres. */
+export async function createDataApi(settings: Settings) {
   const connection = new DataConnection(settings);
-  const auth = authConfig(settings, config);
+  const auth = authConfig(settings);
   const app = new App({
     connection,
     auth,
-    api: { ...config.api, enabled: true, pg_safe_update: true },
+    // Who sends a key is `anon`; what is no token is refused.
+    api: { ...settings.config.api, pg_safe_update: true, anonymous_enabled: false },
     storage: { enabled: false },
     db: { migrations: { enabled: false } },
     options: {
-      server: { apiKeys: false, disableStudio: true, middlewares: [identify] },
-      drivers: { email: createMailer(settings, auth) },
+      server: { disableStudio: true, middlewares: [createAuth(settings, connection.driver)] },
+      drivers: { email: createMailer(settings) },
     },
   });
+  // A fault is the gateway's to answer.
+  app.server.onError((error) => Promise.reject(error));
   const forget = () => void connection.clearSchemaCache();
   await connection.driver.listen("pgrst", forget, forget);
   await Promise.all([app.init(), connection.introspect()]);
-  return {
-    sql: connection.driver,
-    ask: async (request: Request) => app.server.fetch(request, {}),
-    fetch: async (request: Request) =>
-      app.server.fetch(request, { caller: await resolveCaller(request, settings) }),
-    stop: () => connection.close(),
-  };
+  return { fetch: app.server.fetch, stop: () => connection.close() };
 }

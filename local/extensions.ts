@@ -44,7 +44,7 @@ function startTimer(settings: Settings, job: Job): Cron {
   const pattern = seconds ? "* * * * * *" : job.schedule.replace("$", "L");
   // Hosted, `cron.timezone` is GMT. A run that is due while the last one goes on is left out.
   const options = { timezone: "UTC", protect: true, interval: Number(seconds ?? 0) };
-  return new Cron(pattern, { ...options, catch: console.error }, async () => {
+  return new Cron(pattern, { ...options, catch: (error) => console.error(error) }, async () => {
     await runJob(settings, job);
   });
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
+import { readConfig } from "./config.ts";
 
 /** All that the parts of the local platform need to know. */
 export type Settings = ReturnType<typeof loadSettings>;
@@ -11,9 +12,6 @@ export type Part = { stop(): Promise<void> };
 
 /** An error that the reader can do something about: printed as its sentence, without a stack. */
 export class StartError extends Error {}
-
-/** The name of the key that signs tokens; @supabase/server wants one in every token. */
-export const jwtKeyId = "local";
 
 type Options = { port: number; dataDir: string; readDotEnv?: boolean };
 
@@ -25,23 +23,21 @@ export function loadSettings({ port, dataDir, readDotEnv = true }: Options) {
   const root = resolve(import.meta.dirname, "..");
   const keys = loadKeys(dataDir);
   const env = readEnv(root, readDotEnv ? [".env.example", ".env"] : [".env.example"]);
-  const ports = {
-    ...{ api: port, database: port + 1, studio: port + 2 },
-    ...{ mailbox: port + 3, smtp: port + 4, stripe: port + 5 },
-  };
+  const names = ["api", "database", "studio", "mailbox", "smtp", "stripe"] as const;
+  const numbered = names.map((name, offset) => [name, port + offset]);
+  const ports: Record<(typeof names)[number], number> = Object.fromEntries(numbered);
+  const at = (port: number) => `http://127.0.0.1:${port}`;
   const urls = {
-    api: `http://127.0.0.1:${ports.api}`,
-    studio: `http://127.0.0.1:${ports.studio}`,
-    mailbox: `http://127.0.0.1:${ports.mailbox}`,
-    stripe: `http://127.0.0.1:${ports.stripe}`,
-    site: env.SITE_URL ?? "http://127.0.0.1:3000",
+    ...{ api: at(ports.api), studio: at(ports.studio), mailbox: at(ports.mailbox) },
+    ...{ stripe: at(ports.stripe), site: env.SITE_URL ?? at(3000) },
   };
   const databaseUrlOf = (role: string) =>
     `postgresql://${role}:${keys.databasePassword}@127.0.0.1:${ports.database}/postgres`;
   // As `postgres`, who is no superuser: what a hosted project hands out.
   const databaseUrl = databaseUrlOf("postgres");
-  const secret = Buffer.from(keys.jwtSecret).toString("base64url");
-  const jwk = { kty: "oct", alg: "HS256", kid: jwtKeyId, k: secret };
+  // @supabase/server wants every token to name the key that signed it.
+  const k = Buffer.from(keys.jwtSecret).toString("base64url");
+  const jwk = { kty: "oct", alg: "HS256", kid: "local", k } as const;
   /** The whole environment of the edge functions: what a hosted project gives them, and its own. */
   const functionEnv: Record<string, string> = {
     STRIPE_SECRET_KEY: keys.stripeSecret,
@@ -61,7 +57,8 @@ export function loadSettings({ port, dataDir, readDotEnv = true }: Options) {
   const adminDatabaseUrl = databaseUrlOf("supabase_admin");
   const authenticatorUrl = databaseUrlOf("authenticator");
   const databaseUrls = { databaseUrl, adminDatabaseUrl, authenticatorUrl };
-  return { root, dataDir, ports, urls, keys, ...databaseUrls, functionEnv };
+  const config = readConfig(root, { ...process.env, ...functionEnv });
+  return { root, dataDir, ports, urls, keys, jwk, config, ...databaseUrls, functionEnv };
 }
 
 /** What `npm run status` tells, and what the tests find in their environment. */
@@ -89,13 +86,6 @@ function readEnv(root: string, files: string[]): Record<string, string> {
 function loadKeys(dataDir: string): ReturnType<typeof makeKeys> {
   const path = join(dataDir, "keys.json");
   fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const isNew = (name: string) => /^(stack\.log|keys\.json\.new)$/.test(name);
-  const isOurs = fs.existsSync(path) || fs.readdirSync(dataDir).every(isNew);
-  if (!isOurs || fs.statSync(dataDir).uid !== process.getuid?.()) {
-    throw new StartError(
-      `${dataDir} belongs to another user or holds other files: give a new folder with --data.`,
-    );
-  }
   if (!fs.existsSync(path)) writeWhole(path, JSON.stringify(makeKeys(), null, 2));
   return JSON.parse(fs.readFileSync(path, "utf8"));
 }

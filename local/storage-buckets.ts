@@ -5,15 +5,13 @@ import { join, sep } from "node:path";
 import { getMimeType } from "hono/utils/mime";
 import postgres, { type Row, type TransactionSql } from "postgres";
 import { type Caller, service } from "./caller.ts";
-import { readConfig } from "./config.ts";
 import type { Settings } from "./settings.ts";
 import { type Download, mustAccept, mustBeName, refusal, type Upload } from "./storage-files.ts";
 
 export type Place = { bucket_id: string; name: string };
 
-/** The size that no file may exceed: `2MiB`, say, in bytes; the project's own unless it is given. */
-export function sizeLimit(settings: Settings, limit?: string): number {
-  const size = limit ?? readConfig(settings.root).storage?.file_size_limit ?? "50MiB";
+/** A size as `config.toml` has it, `2MiB` say, in bytes. */
+export function bytesOf(size: string): number {
   const [unit = "b"] = /[bkmg]/.exec(size.toLowerCase()) ?? [];
   return Number.parseFloat(size) * 1024 ** "bkmg".indexOf(unit);
 }
@@ -58,7 +56,12 @@ export function openStore(settings: Settings) {
     mustAccept(await findBucket(place.bucket_id), upload);
     const { bytes, ...told } = upload;
     const written = { version: randomUUID(), metadata: { ...told, size: bytes.length } };
-    const row = { ...place, ...written, id: randomUUID(), owner_id: caller.sub };
+    const row = {
+      ...place,
+      ...written,
+      id: randomUUID(),
+      owner_id: (caller.claims.sub as string) ?? null,
+    };
     const [stored = row] = await as(caller, async (tx) => {
       const replace = tx`on conflict (bucket_id, name) do update set ${tx(written)} returning id`;
       const replaced = await tx`insert into storage.objects ${tx(row)} ${upsert ? replace : tx``}`;
@@ -81,14 +84,14 @@ export function openStore(settings: Settings) {
 
 /** Makes the buckets of `config.toml`, and copies in what their `objects_path` has and they lack. */
 export async function seedBuckets(settings: Settings): Promise<void> {
-  const { sql, put } = openStore(settings);
-  const { buckets = {} } = readConfig(settings.root).storage ?? {};
-  for (const [id, { objects_path, ...config }] of Object.entries(buckets)) {
-    const file_size_limit = sizeLimit(settings, config.file_size_limit);
-    const bucket = { allowed_mime_types: null, ...config, id, name: id, file_size_limit };
-    await sql`insert into storage.buckets ${sql(bucket)}
-      on conflict (id) do update set ${sql(bucket)}`;
-    const rows = await sql`select name from storage.objects where bucket_id = ${id}`;
+  const store = openStore(settings);
+  const { file_size_limit, buckets } = settings.config.storage;
+  const seeded = Object.entries(buckets).map(async ([id, { objects_path, ...config }]) => {
+    const size = bytesOf(config.file_size_limit ?? file_size_limit);
+    const row = { allowed_mime_types: null, ...config, id, name: id, file_size_limit: size };
+    await store.sql`insert into storage.buckets ${store.sql(row)}
+      on conflict (id) do update set ${store.sql(row)}`;
+    const rows = await store.sql`select name from storage.objects where bucket_id = ${id}`;
     const known = new Set(rows.map(({ name }) => name));
     const cwd = join(settings.root, "supabase", objects_path ?? "");
     for await (const path of glob(objects_path ? "**/*.*" : [], { cwd })) {
@@ -96,8 +99,8 @@ export async function seedBuckets(settings: Settings): Promise<void> {
       if (known.has(name)) continue;
       const told = { mimetype: getMimeType(path) ?? "", cacheControl: "max-age=3600" };
       const upload = { bytes: await readFile(join(cwd, path)), ...told };
-      await put(service, { bucket_id: id, name }, upload, false);
+      await store.put(service, { bucket_id: id, name }, upload, false);
     }
-  }
-  await sql.end();
+  });
+  await Promise.all(seeded).finally(() => store.sql.end());
 }

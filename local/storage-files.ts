@@ -11,7 +11,6 @@ const refusals = {
   InvalidRequest: [400, "InvalidRequest", "No content provided"],
   InvalidKey: [400, "InvalidKey", "Invalid key"],
   InvalidJWT: [400, "InvalidJWT", "The signature is invalid or has expired"],
-  MissingKey: [401, "Unauthorized", "No API key found in request"],
   AccessDenied: [403, "Unauthorized", "Access denied"],
   NotFound: [404, "NotFound", "There is nothing at this path"],
   NoSuchBucket: [404, "Bucket not found", "Bucket not found"],
@@ -19,14 +18,12 @@ const refusals = {
   KeyAlreadyExists: [409, "Duplicate", "The resource already exists"],
   EntityTooLarge: [413, "Payload too large", "The object exceeded the maximum allowed size"],
   InvalidMimeType: [415, "invalid_mime_type", "The mime type is not supported"],
-  InternalError: [500, "InternalError", "Internal server error"],
 } as const;
 
 export function refusal(code: keyof typeof refusals, text?: string): HTTPException {
   const [statusCode, error, message] = refusals[code];
-  const status = statusCode < 500 ? 400 : 500;
   const body = { statusCode: String(statusCode), error, code, message: text ?? message };
-  return new HTTPException(status, { res: Response.json(body, { status }) });
+  return new HTTPException(400, { res: Response.json(body, { status: 400 }) });
 }
 
 /** Reads an upload: a raw body, or a form, as Blobs are sent. */

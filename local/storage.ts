@@ -3,9 +3,9 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { sign, verify } from "hono/jwt";
 import { z } from "zod";
-import { type Caller, InvalidToken, resolveCaller, service } from "./caller.ts";
+import { anon, type Caller, resolveCaller, service } from "./caller.ts";
 import type { Settings } from "./settings.ts";
-import { openStore, type Place, sizeLimit } from "./storage-buckets.ts";
+import { bytesOf, openStore, type Place } from "./storage-buckets.ts";
 import { receive, refusal, serve } from "./storage-files.ts";
 
 const object = "/:bucket_id/:name{.+}";
@@ -40,33 +40,28 @@ export async function createStorage(settings: Settings) {
 function asRefusal(error: Error & { code?: string }): HTTPException {
   const { code = "", message } = error;
   if (error instanceof HTTPException) return error;
-  const isDenied = error instanceof InvalidToken || code === "42501";
-  if (isDenied) return refusal("AccessDenied", message.replace(/ for table .*/, ""));
+  if (code === "42501") return refusal("AccessDenied", message.replace(/ for table .*/, ""));
   if (code === "23505") return refusal("KeyAlreadyExists");
   const isNonsense = error instanceof z.ZodError || error instanceof SyntaxError;
   if (isNonsense || code.startsWith("22")) return refusal("InvalidRequest", message);
-  console.error(error);
-  return refusal("InternalError");
+  // A fault is the gateway's to answer.
+  throw error;
 }
 
 /** Public files and signed URLs need no key; for the rest the policies say who may do what. */
 function addRoutes(app: Hono, store: ReturnType<typeof openStore>, settings: Settings): void {
-  const callerOf = async (c: Context) =>
-    (await resolveCaller(c.req.raw, settings)) ?? Promise.reject(refusal("MissingKey"));
-  async function read(c: Context, caller: Caller | null) {
+  const callerOf = (c: Context) => resolveCaller(c.req.raw, settings);
+  async function read(c: Context, caller: Caller) {
     const bucket = await store.findBucket(placeOf(c).bucket_id);
-    const reader = bucket.public ? service : caller;
-    if (!reader) throw refusal("NoSuchBucket");
-    return store.read(reader, placeOf(c));
+    return store.read(bucket.public ? service : caller, placeOf(c));
   }
-  const download = async (c: Context, caller: Caller | null) =>
-    serve(c.req.raw, await read(c, caller));
+  const download = async (c: Context, caller: Caller) => serve(c.req.raw, await read(c, caller));
 
   app.get(`/object/info${object}`, async (c) => {
-    const { metadata, ...row } = (await read(c, await resolveCaller(c.req.raw, settings))).object;
+    const { metadata, ...row } = (await read(c, await callerOf(c))).object;
     return c.json({ ...row, ...metadata, content_type: metadata.mimetype });
   });
-  app.get(`/object/public${object}`, (c) => download(c, null));
+  app.get(`/object/public${object}`, (c) => download(c, anon));
   app.get(`/object/sign${object}`, async (c) => {
     const verified = verify(c.req.query("token") ?? "", settings.keys.signingSecret, "HS256");
     const claims = await verified.catch(() => null);
@@ -74,7 +69,7 @@ function addRoutes(app: Hono, store: ReturnType<typeof openStore>, settings: Set
     return download(c, service);
   });
   app.on("GET", [`/object/authenticated${object}`, `/object${object}`], async (c) =>
-    download(c, await resolveCaller(c.req.raw, settings)),
+    download(c, await callerOf(c)),
   );
   app.post(`/object/sign${object}`, async (c) => {
     const caller = await callerOf(c);
@@ -105,8 +100,9 @@ function addRoutes(app: Hono, store: ReturnType<typeof openStore>, settings: Set
     return c.json(wanted.slice(offset, offset + limit));
   });
   // A form is somewhat larger than its file.
+  const limit = bytesOf(settings.config.storage.file_size_limit);
   const onError = () => refusal("EntityTooLarge").getResponse();
-  const limited = bodyLimit({ maxSize: sizeLimit(settings) + 65_536, onError });
+  const limited = bodyLimit({ maxSize: limit + 65_536, onError });
   app.on(["POST", "PUT"], `/object${object}`, limited, async (c) => {
     const caller = await callerOf(c);
     const upsert = c.req.method === "PUT" || c.req.header("x-upsert") === "true";

@@ -147,6 +147,12 @@ describe("errors", () => {
     });
   });
 
+  test("a database that is going down is a 503 with a sentence", async () => {
+    const answer = await anon.rpc("probe_raise", { code: "57P01" });
+    expect(answer.status).toBe(503);
+    expect(answer.error).toMatchObject({ message: "The database is down: ask again soon." });
+  });
+
   test("42501 is 401 for anon and 403 for users", async () => {
     expect((await anon.from("probe_stays").select()).status).toBe(401);
     const refused = await owner.client.from("probe_stays").select();

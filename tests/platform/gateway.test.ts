@@ -99,6 +99,27 @@ describe("browsers of any origin", () => {
   });
 });
 
+test("a body of more than 10 MB is refused with a sentence", async () => {
+  const tooLarge = { method: "POST", body: new Uint8Array(11 << 20) };
+  for (const service of ["rest/v1/profiles", "auth/v1/signup", "functions/v1/stripe-webhook"]) {
+    const answer = await get(`/${service}`, { apikey }, tooLarge);
+    expect(answer.status).toBe(413);
+    expect((await answer.json()).message).toBe("The request is larger than 10 MB.");
+  }
+});
+
+test("a fault is answered without detail, with the id under which the log has it", async () => {
+  // No text in Postgres has this character, and Auth does not look.
+  const body = JSON.stringify({ email: "nul\u0000@people.test", password: "long-enough-1" });
+  const asked = { method: "POST", body };
+  const answer = await get("/auth/v1/token?grant_type=password", { apikey }, asked);
+  expect(answer.status).toBe(500);
+  const id = answer.headers.get("x-request-id");
+  expect(await answer.json()).toMatchObject({
+    message: `Something broke here; the log tells what, as ${id}.`,
+  });
+});
+
 test("requests that make no sense are refused without a fault", async () => {
   expect((await get("/_system/config", { apikey })).status).toBe(404);
   expect((await get("/editor", { apikey })).status).toBe(404);
