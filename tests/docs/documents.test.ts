@@ -128,3 +128,11 @@ test("each refusal that a caller may meet is in docs/frontend.md with its status
   ).flat();
   expect(told.sort()).toEqual([...new Set([...raised, "403 forbidden"])].sort());
 });
+
+test("each setting that somebody may choose is in .env.example", () => {
+  const settings = matches(read("supabase/functions/_shared/settings.ts"), /^ {2}([A-Z_]+): z/gm);
+  // What the platform sets by itself, and what is the local platform's alone.
+  const chosen = settings.filter((name) => !["SUPABASE_DB_URL", "STRIPE_API_URL"].includes(name));
+  const named = matches(read(".env.example"), /^([A-Z_]+)=/gm);
+  expect(named.toSorted()).toEqual([...chosen, "AUTH_CONFIRM_EMAIL"].sort());
+});

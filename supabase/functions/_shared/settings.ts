@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { NotConfigured } from "./errors.ts";
 
-/** Every setting there is, as `.env.example` and the README describe them. */
+/** Every setting there is; `.env.example` says what they mean. */
 const schema = z.object({
   SITE_URL: z.url().transform((url) => url.replace(/\/+$/, "")),
   SUPABASE_DB_URL: z.string().min(1),

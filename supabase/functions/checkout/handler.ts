@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Database } from "../_shared/database.ts";
 import { ApiError, readJson, toApiError } from "../_shared/errors.ts";
 import { describe, log } from "../_shared/log.ts";
+import { sha256 } from "../_shared/sha256.ts";
 
 export type Tools = { siteUrl: string; database: Database; stripe: Stripe };
 
@@ -108,7 +109,8 @@ async function open(
 async function create({ stripe, siteUrl }: Tools, reservationId: string, due: Checkout) {
   const wanted = sessionFor(due, reservationId, siteUrl);
   // The same wish has the same key: asked again after a lost answer, Stripe gives the same session.
-  const idempotencyKey = `checkout:${reservationId}:${await digest(JSON.stringify(wanted))}`;
+  const hash = await sha256(JSON.stringify(wanted));
+  const idempotencyKey = `checkout:${reservationId}:${hash.slice(0, 16)}`;
   const answer = await stripe.checkout.sessions.create(wanted, { idempotencyKey });
   const { id, url } = Answer.parse(answer);
   if (answer.amount_total !== due.amount || answer.currency !== due.currency) {
@@ -162,11 +164,4 @@ function sessionFor(
     success_url: `${siteUrl}/trips/${reservationId}?session_id={CHECKOUT_SESSION_ID}`,
     cancel_url: `${siteUrl}/trips/${reservationId}`,
   };
-}
-
-async function digest(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(hash, 0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(
-    "",
-  );
 }

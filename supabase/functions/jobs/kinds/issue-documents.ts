@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../../_shared/database.ts";
 import { renderInvoice } from "../../_shared/invoice/pdf.ts";
+import { sha256 } from "../../_shared/sha256.ts";
 import { kind, type Tools } from "../tools.ts";
 
 /** A row of public.invoices, as far as the file shows it. */
@@ -54,9 +55,4 @@ async function store({ storage }: Tools, path: string, pdf: Uint8Array): Promise
     .from("invoices")
     .upload(path, pdf, { contentType: "application/pdf", upsert: true });
   if (error) throw error;
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-256", bytes as BufferSource);
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
