@@ -77,7 +77,7 @@ describe("the README", () => {
     // A cell names scripts of one family in short: `npm run test:db` (`:static`), `bench:jobs`.
     let family = "";
     const named = cells(section(readme, "Two commands")).map((said) => {
-      const name = said.replace(/^npm (run )?/, "").split(" ")[0]!;
+      const name = said.replace(/^(\w+=\S+ )*(npm (run )?)?/, "").split(" ")[0]!;
       if (name.startsWith(":")) return family + name;
       family = name.split(":")[0]!;
       return name;
