@@ -69,16 +69,21 @@ export class Platform {
   async crashDatabase(sql: postgres.Sql): Promise<void> {
     const [victim] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
     process.kill(victim!.pid, "SIGKILL");
+    await wait(200);
     while (!(await sql`select 1`.catch(() => undefined))) await wait(50);
     await this.#restartParts();
   }
 
   /**
-   * Starts parts again that ended with the database, as whatever runs them would: the driver throws
+   * Starts parts again that end with the database, as whatever runs them would: the driver throws
    * where nobody can catch it when a connection breaks off at a certain moment (porsager/postgres#1208).
    */
   async #restartParts(): Promise<void> {
-    for (const [name, part] of this.#parts) if (hasEnded(part)) await this.#startPart(name);
+    const calm = performance.now() + 1_500;
+    while (performance.now() < calm) {
+      for (const [name, part] of this.#parts) if (hasEnded(part)) await this.#startPart(name);
+      await wait(50);
+    }
   }
 
   /** A function's process ends as by a power cut. */

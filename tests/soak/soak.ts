@@ -2,13 +2,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import postgres from "postgres";
-import { type Settings, statusOf } from "../../local/settings.ts";
+import { askedToStop } from "../../local/processes.ts";
+import { type Settings, StartError, statusOf } from "../../local/settings.ts";
 import { brokenRules } from "../api/rules.ts";
 import { withFreshSettings } from "../stack.ts";
 import { type Growth, growthOf, type Sample } from "./memory.ts";
 import { Platform } from "./platform.ts";
 import { Tally } from "./tally.ts";
-import { expectedRefusals, shares, User, type World } from "./user.ts";
+import { type Deed, expectedRefusals, shares, User, type World } from "./user.ts";
 
 /** What was seen, and what of it should not have been: nothing, it is to be hoped. */
 export type Report = {
@@ -38,12 +39,14 @@ export async function soak(
   userCount: number,
   say: (line: string) => void,
 ): Promise<Report> {
+  const interrupted = askedToStop().then(() => Promise.reject(new StartError("Interrupted.")));
   return await withFreshSettings(async (settings) => {
     const platform = new Platform(settings);
     const sql = postgres(settings.databaseUrl, { max: 4, onnotice: () => {} });
     try {
       await platform.start();
-      return await new Run(platform, sql, seconds, userCount, say).go();
+      const run = new Run(platform, sql, seconds, userCount, say).go();
+      return await Promise.race([run, interrupted]);
     } finally {
       await sql.end({ timeout: 1 });
       await platform.stop();
@@ -89,11 +92,15 @@ class Run {
       select id from public.properties where status = 'listed'`;
     this.#world.found.push(...found.map(({ id }) => id));
 
+    // Each of them once while all is well; then they do as they like.
+    const deeds = Object.keys(shares) as Deed[];
+    await Promise.all(users.map((user, n) => user.do(deeds[n % deeds.length]!)));
+
     const began = performance.now();
     const until = began + this.#seconds * 1000;
     const watching = new AbortController();
     const watch = this.#watch(began, watching.signal);
-    await Promise.all([...users.map((user, n) => user.live(until, n)), this.#disturb(began)]);
+    await Promise.all([...users.map((user) => user.live(until)), this.#disturb(began)]);
     const seconds = (performance.now() - began) / 1000;
     await this.#settle();
     watching.abort();

@@ -79,7 +79,7 @@ export class Tally {
   get unexplained() {
     return [...this.refused.values()].filter(({ kind, status, code, duringOutage }) => {
       if (this.#expected[kind]?.includes(code)) return false;
-      return !(duringOutage && (status === 0 || status === 502 || status === 503));
+      return !(duringOutage && (status === 0 || status >= 500));
     });
   }
 

@@ -95,14 +95,18 @@ export class User {
     this.#world.homes.push({ id: this.#home, host: this.#id });
   }
 
-  /** Goes on until that moment, beginning with each thing in turn. The tally notes what is refused. */
-  async live(until: number, turn: number): Promise<void> {
-    const deeds = Object.keys(shares) as Deed[];
-    for (let next = deeds[turn % deeds.length]!; performance.now() < until; next = draw()) {
-      this.#doing = next;
-      await this[next]().catch(() => {});
+  /** Goes on until that moment. */
+  async live(until: number): Promise<void> {
+    while (performance.now() < until) {
+      await this.do(draw());
       await wait(pick(longestThought));
     }
+  }
+
+  /** Does that now. What is refused is noted down by the tally. */
+  async do(deed: Deed): Promise<void> {
+    this.#doing = deed;
+    await this[deed]().catch(() => {});
   }
 
   async search(): Promise<void> {

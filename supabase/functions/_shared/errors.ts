@@ -31,6 +31,11 @@ const DatabaseRefusal = z.object({
 
 const Forbidden = z.object({ code: z.literal("42501") });
 
+/** The database shuts down, starts, has no connection left, or cannot be reached at all. */
+const Unreachable = z.object({
+  code: z.string().regex(/^(57P0[1-3]|08\w{3}|53300|CONNECTION_\w+|CONNECT_TIMEOUT|ECONN\w+)$/),
+});
+
 /** Turns whatever was thrown into a refusal; null when it is a fault of ours. */
 export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
@@ -43,6 +48,11 @@ export function toApiError(error: unknown): ApiError | null {
     return new ApiError(403, "forbidden", "You are not allowed to do this.");
   }
   return null;
+}
+
+/** Whether a try in a moment may well succeed. */
+export function isUnreachable(error: unknown): boolean {
+  return Unreachable.safeParse(error).success;
 }
 
 /** Parses a request's JSON body, or refuses with 400 and what is wrong with it. */

@@ -1,5 +1,5 @@
 import { type AuthConfig, createSupabaseContext, type SupabaseContext } from "@supabase/server";
-import { ApiError, NotConfigured, toApiError } from "./errors.ts";
+import { ApiError, isUnreachable, NotConfigured, toApiError } from "./errors.ts";
 import { describe, log } from "./log.ts";
 
 /** Who may call: a signed-in user, a holder of the secret key, or anybody (Stripe, which signs). */
@@ -80,6 +80,13 @@ const whoMayCall: Record<Auth, string> = {
   none: "This call could not be accepted.",
 };
 
+const internalError = new ApiError(500, "internal_error", "Something went wrong on our side.");
+const unavailable = new ApiError(
+  503,
+  "unavailable",
+  "We cannot do this right now. Please try again in a moment.",
+);
+
 function refuse(error: unknown, facts: { function: string; requestId: string }): Response {
   const known = toApiError(error);
   if (error instanceof NotConfigured) {
@@ -87,7 +94,6 @@ function refuse(error: unknown, facts: { function: string; requestId: string }):
   } else if (!known) {
     log("error", "fault", { ...facts, error: describe(error) });
   }
-  const { status, code, message } =
-    known ?? new ApiError(500, "internal_error", "Something went wrong on our side.");
+  const { status, code, message } = known ?? (isUnreachable(error) ? unavailable : internalError);
   return Response.json({ error: { code, message } }, { status });
 }

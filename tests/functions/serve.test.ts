@@ -1,0 +1,44 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import { ApiError } from "../../supabase/functions/_shared/errors.ts";
+import { serve } from "../../supabase/functions/_shared/serve.ts";
+
+// How whatever a function throws becomes an answer.
+
+const logged = vi.spyOn(console, "error").mockReturnValue();
+vi.spyOn(console, "log").mockReturnValue();
+vi.stubEnv("SUPABASE_URL", "http://127.0.0.1:1");
+vi.stubEnv("SUPABASE_PUBLISHABLE_KEYS", JSON.stringify({ default: "sb_publishable_1" }));
+vi.stubEnv("SUPABASE_SECRET_KEYS", JSON.stringify({ default: "sb_secret_1" }));
+beforeEach(() => logged.mockClear());
+
+async function answerTo(thrown: unknown) {
+  const func = serve("test", "none", async () => {
+    throw thrown;
+  });
+  const response = await func.fetch(new Request("http://api/", { method: "POST" }));
+  return [response.status, (await response.json()).error.code];
+}
+
+test("a refusal is passed on, and no fault", async () => {
+  expect(await answerTo(new ApiError(409, "taken", "Taken."))).toEqual([409, "taken"]);
+  const refusal = { code: "PT429", hint: "too_many_holds", message: "Too many." };
+  expect(await answerTo(refusal)).toEqual([429, "too_many_holds"]);
+  expect(await answerTo({ code: "42501" })).toEqual([403, "forbidden"]);
+  expect(logged).not.toHaveBeenCalled();
+});
+
+test.each(["57P01", "57P03", "08006", "53300", "ECONNREFUSED", "CONNECTION_CLOSED"])(
+  "a database that is away (%s) may be back in a moment; the log has it",
+  async (code) => {
+    const error = Object.assign(new Error("secret detail"), { code });
+    expect(await answerTo(error)).toEqual([503, "unavailable"]);
+    expect(logged).toHaveBeenCalledOnce();
+  },
+);
+
+test("a fault is logged with its stack, and the caller learns no detail", async () => {
+  for (const error of [new Error("secret detail"), { code: "40P01" }, "text"]) {
+    expect(await answerTo(error)).toEqual([500, "internal_error"]);
+  }
+  expect(logged.mock.calls[0]?.[0]).toContain("secret detail");
+});
