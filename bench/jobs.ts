@@ -7,7 +7,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type postgres from "postgres";
@@ -17,12 +16,11 @@ import { writeDailyReport } from "../supabase/functions/jobs/kinds/write-daily-r
 import type { Tools } from "../supabase/functions/jobs/tools.ts";
 import { Sink, Worker } from "../tests/faults/world.ts";
 import { type BenchServer, startBenchServer } from "./database.ts";
+import { atLeast, below, machine, percentile, type Row, table } from "./report.ts";
 
 const database = "jobs";
 const listings = 100_000;
 const finished = 1_000_000;
-
-type Row = { what: string; figure: string; limit: string; isKept: boolean };
 
 /** Runs the bench in a database of its own, which is made anew each time. */
 export async function run(platform: Settings, args: string[]): Promise<void> {
@@ -34,6 +32,7 @@ export async function run(platform: Settings, args: string[]): Promise<void> {
   settings.functionEnv.NODE_ENV = "production";
   const server = await startBenchServer(platform, [], false);
   const rows: Row[] = [];
+  const about = machine();
   try {
     await makeDatabase(server, settings.root);
     const sql = server.connect(0, "superuser", { database });
@@ -45,7 +44,13 @@ export async function run(platform: Settings, args: string[]): Promise<void> {
   } finally {
     await server.stop();
   }
-  const report = describe(rows);
+  const report = `# Jobs
+
+${about} The mail server runs on the
+same machine.
+
+${table(rows)}
+`;
   writeFileSync(join(settings.root, "bench", "jobs.md"), report);
   console.log(report);
   if (rows.some(({ isKept }) => !isKept)) process.exitCode = 1;
@@ -91,7 +96,7 @@ async function measureQueueing(sql: postgres.Sql): Promise<Row> {
   return {
     what: `queueing, in a transaction (the first job of one, which calls the worker: ${figure(median(first) - median(trip))} ms)`,
     figure: `${figure(cost)} ms`,
-    ...limit(cost, 0.2, "ms"),
+    ...below(cost, 0.2, "ms"),
   };
 }
 
@@ -126,8 +131,7 @@ async function send(
       {
         what: `${count.toLocaleString("en")} mails ${by}`,
         figure: `${rate.toFixed()} a second`,
-        limit: "at least 120 a second",
-        isKept: rate >= 120,
+        ...atLeast(rate, 120, "a second"),
       },
       {
         what: `… taken by the mail server, ${new Set(sink.taken).size.toLocaleString("en")} different ones`,
@@ -226,12 +230,12 @@ async function measureReport(sql: postgres.Sql, settings: Settings): Promise<Row
     {
       what: `a report of ${listings.toLocaleString("en")} new listings (a file of ${(bytes / 2 ** 20).toFixed(1)} MB)`,
       figure: `${seconds.toFixed(2)} s`,
-      ...limit(seconds, 3, "s"),
+      ...below(seconds, 3, "s"),
     },
     {
       what: `… memory that it takes, where 64 MB of objects may live (before: ${before.toFixed()} MB)`,
       figure: `${megabytes.toFixed()} MB`,
-      ...limit(megabytes, 150, "MB"),
+      ...below(megabytes, 150, "MB"),
     },
   ];
 }
@@ -256,31 +260,11 @@ async function writeReport(url: string): Promise<void> {
 }
 
 function median(times: number[]): number {
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
+  return percentile(times, 0.5);
 }
 
 function figure(milliseconds: number): string {
   return milliseconds.toFixed(2);
-}
-
-function limit(value: number, most: number, unit: string) {
-  return { limit: `below ${most} ${unit}`, isKept: value < most };
-}
-
-function describe(rows: Row[]): string {
-  const lines = rows.map(
-    ({ what, figure, limit, isKept }) =>
-      `| ${what} | ${figure} | ${limit}${isKept ? "" : ": **missed**"} |`,
-  );
-  return `# Jobs
-
-${cpus().length} cores (${cpus()[0]!.model.trim()}), ${(totalmem() / 2 ** 30).toFixed()} GB of memory, Node ${process.version}, PostgreSQL 17; the mail server runs on
-the same machine, and other work ran there meanwhile.
-
-| | | limit |
-| --- | ---: | --- |
-${lines.join("\n")}
-`;
 }
 
 if (process.argv[2] === "report" && process.send) await writeReport(process.argv[3]!);

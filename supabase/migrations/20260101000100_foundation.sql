@@ -148,11 +148,13 @@ create trigger keep_audit_log
 
 create function private.audit(action text, subject text, subject_id uuid, details jsonb default '{}')
 returns void
-language sql
+language plpgsql
 security definer -- writes a table that nobody may write
 set search_path = ''
 as $$
+begin
   insert into private.audit_log (actor_id, action, subject, subject_id, details)
-  values ((select auth.uid()), action, subject, subject_id, details)
+  values ((select auth.uid()), action, subject, subject_id, details);
+end;
 $$;
 comment on function private.audit is 'Adds a line to the audit log with the caller as the actor.';

@@ -2,7 +2,8 @@
 --
 -- Only an event of Stripe's changes what is paid or refunded. Each event takes effect once, in the
 -- transaction that notes it down; steps never go backwards, in whatever order the events come.
--- Locks are always taken in this order: property, reservation, payment.
+-- Locks are always taken in this order: property, reservation, payment. What every payment runs
+-- through is plpgsql, which keeps its plans: a function in SQL is planned at each call.
 
 create type public.payment_status as enum
   ('pending', 'paid', 'failed', 'expired', 'refunded', 'partially_refunded', 'disputed');
@@ -389,11 +390,12 @@ comment on function private.take_room is
 
 create function private.announce_booking(payment_id uuid)
 returns void
-language sql
+language plpgsql
 security definer -- reads the host's address
 set search_path = ''
 as $$
-  select private.send_mail(
+begin
+  perform private.send_mail(
     'booking_received', u.email, h.name,
     jsonb_build_object(
       'recipient_name', h.name, 'reservation_id', r.id, 'property_id', p.id, 'property_title', p.title,
@@ -408,31 +410,36 @@ as $$
   join public.profiles h on h.id = p.host_id
   join auth.users u on u.id = h.id
   join public.profiles g on g.id = r.guest_id
-  where y.id = announce_booking.payment_id
+  where y.id = announce_booking.payment_id;
+end;
 $$;
 comment on function private.announce_booking is 'Tells the host of a paid booking. The guest is told when the invoice is there.';
 
 create function private.buyer(user_id uuid, customer_details jsonb)
 returns jsonb
-language sql stable
+language plpgsql stable
 security definer -- reads the guest's address
 set search_path = ''
 as $$
-  select jsonb_build_object(
-    'name', g.name,
-    'email', coalesce(u.email, customer_details ->> 'email'),
-    'address', nullif(concat_ws(
-      E'\n',
-      nullif(home ->> 'line1', ''),
-      nullif(home ->> 'line2', ''),
-      nullif(concat_ws(' ', nullif(home ->> 'postal_code', ''), nullif(home ->> 'city', ''), nullif(home ->> 'state', '')), ''),
-      coalesce((select c.name from public.countries c where c.code = home ->> 'country'), home ->> 'country')
-    ), '')
-  )
-  from public.profiles g
-  left join auth.users u on u.id = g.id
-  cross join (select customer_details -> 'address' as home) as told
-  where g.id = buyer.user_id
+begin
+  return (
+    select jsonb_build_object(
+      'name', g.name,
+      'email', coalesce(u.email, customer_details ->> 'email'),
+      'address', nullif(concat_ws(
+        E'\n',
+        nullif(home ->> 'line1', ''),
+        nullif(home ->> 'line2', ''),
+        nullif(concat_ws(' ', nullif(home ->> 'postal_code', ''), nullif(home ->> 'city', ''), nullif(home ->> 'state', '')), ''),
+        coalesce((select c.name from public.countries c where c.code = home ->> 'country'), home ->> 'country')
+      ), '')
+    )
+    from public.profiles g
+    left join auth.users u on u.id = g.id
+    cross join (select customer_details -> 'address' as home) as told
+    where g.id = buyer.user_id
+  );
+end;
 $$;
 comment on function private.buyer is '{ name, address, email } for the invoice: the guest, and where they live as they told Stripe.';
 
@@ -963,10 +970,11 @@ comment on function private.invoice_line is 'A line of an invoice; tax is includ
 
 create function private.issue_invoice(payment public.payments, seller jsonb)
 returns void
-language sql
+language plpgsql
 security definer -- called by private.issue_documents alone
 set search_path = ''
 as $$
+begin
   insert into public.invoices
     (number, kind, reservation_id, payment_id, user_id, currency, subtotal, tax, total, seller, buyer, lines)
   select
@@ -987,22 +995,24 @@ as $$
     r.nights, r.price_per_night, (seller ->> 'tax_rate_percent')::numeric
   ) as stay
   cross join lateral private.invoice_line('Service fee', 1, r.service_fee, (seller ->> 'tax_rate_percent')::numeric) as fee
-  where r.id = payment.reservation_id
+  where r.id = payment.reservation_id;
+end;
 $$;
 comment on function private.issue_invoice is 'Issues the invoice of a payment under the next number.';
 
-create function private.issue_credit_note(payment public.payments, seller jsonb)
+create function private.issue_credit_note(payment public.payments)
 returns void
-language sql
+language plpgsql
 security definer -- called by private.issue_documents alone
 set search_path = ''
 as $$
+begin
   -- Tax is credited in step with the amount, so that the last credit note brings both to zero together.
   insert into public.invoices
     (number, kind, reservation_id, payment_id, user_id, corrects_id, currency, subtotal, tax, total, seller, buyer, lines)
   select
     private.next_invoice_number('credit_note'), 'credit_note', i.reservation_id, i.payment_id, i.user_id, i.id, i.currency,
-    due.total - due.tax, due.tax, due.total, seller, i.buyer,
+    due.total - due.tax, due.tax, due.total, i.seller, i.buyer,
     jsonb_build_array(jsonb_build_object(
       'description', 'Refund on invoice ' || i.number || ': ' || (i.lines -> 0 ->> 'description'),
       'quantity', 1, 'unit_amount', due.total, 'tax_rate_percent', i.lines -> 0 -> 'tax_rate_percent',
@@ -1017,7 +1027,8 @@ as $$
     select (payment.amount_refunded - credited.total)::integer as total,
       (round(i.tax::numeric * payment.amount_refunded / i.total) - credited.tax)::integer as tax
   ) as due
-  where i.payment_id = payment.id and i.kind = 'invoice' and due.total > 0
+  where i.payment_id = payment.id and i.kind = 'invoice' and due.total > 0;
+end;
 $$;
 comment on function private.issue_credit_note is 'Credits what has been refunded and not been credited yet.';
 
@@ -1035,7 +1046,7 @@ begin
     if not exists (select from public.invoices i where i.payment_id = payment.id and i.kind = 'invoice') then
       perform private.issue_invoice(payment, seller);
     end if;
-    perform private.issue_credit_note(payment, seller);
+    perform private.issue_credit_note(payment);
   end if;
 
   return query

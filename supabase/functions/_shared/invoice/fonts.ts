@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import * as fontkit from "fontkit";
 
 /** The two that print nearly everything: Latin, Greek and Cyrillic. */
@@ -83,15 +84,21 @@ async function open(
     files.set(name, file);
   }
   const { bytes, font, covers } = await file;
-  return { name, font: shared ? font : parse(bytes), covers, shared };
+  return { name, font: shared ? font : reopen(bytes, font), covers, shared };
 }
 
 async function unpack(data: string): Promise<FontFile> {
-  const packed = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+  const packed = Buffer.from(data, "base64");
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   const font = parse(bytes);
   return { bytes, font, covers: new Set(font.characterSet) };
+}
+
+/** The same font without its memory. Its tables are read once, as by fontkit's own `getVariation`. */
+function reopen(bytes: Uint8Array, font: fontkit.Font): fontkit.Font {
+  const { _tables } = font as unknown as { _tables: object };
+  return Object.assign(parse(bytes), { _tables });
 }
 
 /** fontkit's types want Node's Buffer; any bytes will do. */

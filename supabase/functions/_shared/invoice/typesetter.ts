@@ -48,18 +48,24 @@ export class Typesetter {
 
   /** Breaks a text into lines: at spaces, and inside a word only where it does not fit a line. */
   wrap(text: string, style: MainFont, size: number, width: number): string[] {
+    const { font } = this.#fonts[style];
+    const space = (font.glyphForCodePoint(0x20).advanceWidth * size) / font.unitsPerEm;
     return text.split(/\r\n|[\n\r\u2028\u2029]/).flatMap((paragraph) => {
       const lines: string[] = [];
       let line = "";
+      // Word by word: to shape what stands on a line so far at each word takes several times as long.
+      let used = 0;
       for (const word of clean(paragraph).split(" ")) {
-        const longer = line ? `${line} ${word}` : word;
-        if (this.width(longer, style, size) <= width) {
-          line = longer;
+        const more = space + this.width(word, style, size);
+        if (line && used + more <= width) {
+          line += ` ${word}`;
+          used += more;
           continue;
         }
         if (line) lines.push(line);
         const pieces = this.#breakWord(word, style, size, width);
         line = pieces.pop()!;
+        used = this.width(line, style, size);
         lines.push(...pieces);
       }
       return [...lines, line];
