@@ -11,7 +11,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { SignJWT } from "jose";
 import postgres from "postgres";
 import Stripe from "stripe";
-import { jwtKeyId, type Settings } from "../local/settings.ts";
+import type { Settings } from "../local/settings.ts";
 import { denoOptions } from "../tests/run.ts";
 import { atLeast, below, machine, percentile, type Row, table } from "./report.ts";
 import { withStackApart } from "./stack.ts";
@@ -124,7 +124,7 @@ async function race({ settings, sql }: Bench): Promise<Row[]> {
 
 async function tokenOf({ keys }: Settings, sub: string): Promise<string> {
   return await new SignJWT({ sub, role: "authenticated" })
-    .setProtectedHeader({ alg: "HS256", kid: jwtKeyId })
+    .setProtectedHeader({ alg: "HS256" })
     .setExpirationTime("1h")
     .sign(new TextEncoder().encode(keys.jwtSecret));
 }
