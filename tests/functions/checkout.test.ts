@@ -71,7 +71,7 @@ function databaseWith(first = due, later = first, kept = true): Database {
   return query as unknown as Database;
 }
 
-async function ask(database = databaseWith()) {
+async function ask(database = databaseWith(), more = {}) {
   const { port } = server.address() as AddressInfo;
   const stripe = new Stripe("sk_test_x", {
     httpClient: Stripe.createFetchHttpClient(),
@@ -84,7 +84,7 @@ async function ask(database = databaseWith()) {
   });
   const request = new Request("http://localhost/checkout", {
     method: "POST",
-    body: JSON.stringify({ reservation_id: reservationId }),
+    body: JSON.stringify({ reservation_id: reservationId, ...more }),
   });
   const context = { userClaims: { id: guestId } } as Parameters<typeof checkout>[1];
   const tools = { siteUrl: "https://djanobnb.test", database, stripe };
@@ -92,8 +92,8 @@ async function ask(database = databaseWith()) {
 }
 
 /** The refusal's status and code. */
-async function refusal(database?: Database) {
-  const error = await ask(database).catch((thrown) => thrown);
+async function refusal(database?: Database, more?: object) {
+  const error = await ask(database, more).catch((thrown) => thrown);
   expect(error).toBeInstanceOf(ApiError);
   return [error.status, error.code];
 }
@@ -122,6 +122,14 @@ test("asks Stripe for what the reservation says, and notes the session down", as
   });
   expect(key).toMatch(new RegExp(`^checkout:${reservationId}:[0-9a-f]{16}$`));
 });
+
+test.each([{ amount: 1 }, { currency: "xxx" }, { user_id: guestId }, { price_per_night: 1 }])(
+  "takes no more from the body than which stay: %o",
+  async (more) => {
+    expect(await refusal(databaseWith(), more)).toEqual([400, "invalid_body"]);
+    expect(asked).toEqual([]);
+  },
+);
 
 test("the same wish has the same idempotency key, another one another", async () => {
   await ask();

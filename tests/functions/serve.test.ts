@@ -16,8 +16,25 @@ async function answerTo(thrown: unknown) {
     throw thrown;
   });
   const response = await func.fetch(new Request("http://api/", { method: "POST" }));
-  return [response.status, (await response.json()).error.code];
+  const text = await response.text();
+  expect(text).not.toContain("secret detail");
+  return [response.status, JSON.parse(text).error.code];
 }
+
+test.each([
+  ["user", {}],
+  ["user", { apikey: "sb_publishable_1" }],
+  ["user", { apikey: "sb_publishable_1", authorization: "Bearer sb_publishable_1" }],
+  ["secret", {}],
+  ["secret", { apikey: "sb_publishable_1" }],
+  ["secret", { apikey: "sb_secret_2" }],
+] as const)("a function for %s does nothing for whoever brings %o", async (auth, headers) => {
+  const work = vi.fn();
+  const request = new Request("http://api/", { method: "POST", headers });
+  const response = await serve("test", auth, work).fetch(request);
+  expect(work).not.toHaveBeenCalled();
+  expect(response.status).toBe(401);
+});
 
 test("a refusal is passed on, and no fault", async () => {
   expect(await answerTo(new ApiError(409, "taken", "Taken."))).toEqual([409, "taken"]);
