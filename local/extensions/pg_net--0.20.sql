@@ -41,11 +41,15 @@ $$;
 create function net.http_post(
   url text, body jsonb default '{}', headers jsonb default '{"Content-Type": "application/json"}',
   timeout_milliseconds int default 5000
-) returns bigint language sql set search_path = '' as $$
+) returns bigint language plpgsql set search_path = '' as $$
+declare
+  request_id bigint;
+begin
   insert into net.http_request_queue (method, url, headers, body, timeout_milliseconds)
   values ('POST', url, headers, convert_to(body::text, 'UTF8'), timeout_milliseconds)
-  returning id
-$$;
+  returning id into request_id;
+  return request_id;
+end $$;
 
 grant usage on schema net to public;
 grant all on all sequences in schema net to public;

@@ -73,8 +73,7 @@ comment on function private.today is 'The current date in UTC, by which nights a
 create function private.is_seeding()
 returns boolean
 language sql stable
-set search_path = ''
-as $$ select coalesce(current_setting('djanobnb.seeding', true), '') = 'on' $$;
+return coalesce(current_setting('djanobnb.seeding', true), '') = 'on';
 comment on function private.is_seeding is
   'True while demo data is loaded (`set djanobnb.seeding = ''on''`): then nothing is queued or mailed.';
 

@@ -11,11 +11,13 @@ create table private.job_kinds (
   priority smallint not null,
   max_attempts smallint not null default 14,
   max_running smallint not null default 16,
+  max_per_minute integer,
   lease interval not null default interval '90 seconds',
   payload_fields text[] not null default '{}',
   description text not null,
   constraint max_attempts_positive check (max_attempts > 0),
   constraint max_running_positive check (max_running > 0),
+  constraint max_per_minute_positive check (max_per_minute > 0),
   constraint lease_positive check (lease > interval '0')
 );
 comment on table private.job_kinds is
@@ -24,10 +26,21 @@ comment on column private.job_kinds.priority is 'Lower is sooner: 10 a person wa
 comment on column private.job_kinds.max_attempts is
   'Tries before it is kept as a dead letter. Fourteen tries with backoff span about five hours.';
 comment on column private.job_kinds.max_running is 'How many of this kind may run at once.';
+comment on column private.job_kinds.max_per_minute is
+  'How many of this kind may begin a minute, spread evenly; null for as many as can. A retry counts as well.';
 comment on column private.job_kinds.lease is 'How long a worker may be silent before another one takes over.';
 comment on column private.job_kinds.payload_fields is
   'What a payload must have to be queued at all; the worker checks the values as well.';
 alter table private.job_kinds enable row level security;
+
+create table private.job_paces (
+  kind text primary key references private.job_kinds (kind) on delete cascade,
+  used_until timestamptz not null
+);
+comment on table private.job_paces is 'How far the kinds with a limit a minute have used it up.';
+comment on column private.job_paces.used_until is
+  'Each job that begins takes its share of a minute from here on; up to now there is room for more.';
+alter table private.job_paces enable row level security;
 
 
 -- The queue -------------------------------------------------------------------------------------
@@ -47,6 +60,7 @@ create table private.jobs (
   leased_until timestamptz,
   last_error text,
   result jsonb,
+  request_id text,
   created_at timestamptz not null default now(),
   finished_at timestamptz,
   constraint job_key_is_unique unique (key),
@@ -60,6 +74,8 @@ comment on column private.jobs.key is 'What the job is for, e.g. mail:<id>: queu
 comment on column private.jobs.run_at is 'Not before this instant.';
 comment on column private.jobs.lease_token is 'Proof of the claim: a worker that lost its lease can no longer report.';
 comment on column private.jobs.last_error is 'Why the last try failed, for an admin. Holds no secrets.';
+comment on column private.jobs.result is 'What the work came to, as its kind tells it.';
+comment on column private.jobs.request_id is 'The request that caused it (its x-request-id), as the logs name it.';
 
 -- Exactly the predicate of the claim, so that a million finished rows cost nothing.
 create index jobs_queued on private.jobs (kind, run_at) where state = 'queued';
@@ -75,7 +91,6 @@ create table private.job_wakes (
 );
 comment on table private.job_wakes is
   'Calls of the function `jobs` by this database; their answers are in net._http_response.';
-create index job_wakes_by_time on private.job_wakes (at);
 alter table private.job_wakes enable row level security;
 
 create function private.call_function(name text)
@@ -110,15 +125,19 @@ comment on function private.call_function is
 
 create function private.wake_jobs()
 returns void
-language sql
+language plpgsql
 security definer -- the worker may ask for another call
 set search_path = ''
 as $$
-  insert into private.job_wakes (request_id)
-  select request_id from private.call_function('jobs') as request_id
-  where request_id is not null
-  -- After a crash of the server pg_net counts from one again: its sequence is unlogged.
-  on conflict (request_id) do update set at = now()
+declare
+  call_id constant bigint := private.call_function('jobs');
+begin
+  if call_id is not null then
+    insert into private.job_wakes (request_id) values (call_id)
+    -- After a crash of the server pg_net counts from one again: its sequence is unlogged.
+    on conflict (request_id) do update set at = now();
+  end if;
+end;
 $$;
 comment on function private.wake_jobs is 'Calls the function `jobs` once this transaction has committed.';
 grant execute on function private.wake_jobs to service_role;
@@ -138,6 +157,26 @@ begin
 end;
 $$;
 comment on function private.wake_jobs_if_due is 'The safety net: wakes the worker when a call was lost, a retry is due or a lease ran out.';
+
+create function private.caused_by(request_id text)
+returns void
+language sql
+set search_path = ''
+as $$ select set_config('djanobnb.request_id', left(coalesce(request_id, ''), 100), true) $$;
+comment on function private.caused_by is
+  'Names the request for which this transaction works. An edge function asks for it in the from clause of its '
+  'statement, which makes one trip of both.';
+grant execute on function private.caused_by to service_role;
+
+create function private.request_id()
+returns text
+language sql stable
+return coalesce(
+  nullif(current_setting('djanobnb.request_id', true), ''),
+  left(nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id', 100)
+);
+comment on function private.request_id is
+  'The id of the request for which this transaction works: an edge function''s, or as the Data API got it. Null when it has none.';
 
 create function private.enqueue(
   kind text,
@@ -163,12 +202,12 @@ begin
   if not found then
     raise exception 'There is no kind of job named %.', enqueue.kind;
   end if;
-  if not payload ?& kind_of_job.payload_fields then
+  if not jsonb_strip_nulls(payload) ?& kind_of_job.payload_fields then
     raise exception 'A job of kind % needs %.', enqueue.kind, array_to_string(kind_of_job.payload_fields, ', ');
   end if;
 
-  insert into private.jobs (kind, payload, key, run_at, max_attempts)
-  values (enqueue.kind, enqueue.payload, enqueue.key, enqueue.run_at, kind_of_job.max_attempts)
+  insert into private.jobs (kind, payload, key, run_at, max_attempts, request_id)
+  values (enqueue.kind, enqueue.payload, enqueue.key, enqueue.run_at, kind_of_job.max_attempts, private.request_id())
   on conflict on constraint job_key_is_unique do nothing
   returning id into queued_id;
 
@@ -208,48 +247,91 @@ as $$
 $$;
 comment on function private.requeue_abandoned_jobs is 'Takes jobs back from workers whose lease ran out.';
 
+create function private.job_room()
+returns table (kind text, priority smallint, lease interval, free integer, pace interval, paced_from timestamptz, next_at timestamptz)
+language sql stable
+security definer -- the worker's functions ask, and nobody else may
+set search_path = ''
+as $$
+  select k.kind, k.priority, k.lease,
+    greatest(least(r.free, p.free), 0)::integer,
+    p.pace, p.paced_from,
+    case when r.free > 0 and p.free < 1 then p.paced_from + p.pace end
+  from private.job_kinds k
+  left join private.job_paces u on u.kind = k.kind
+  cross join lateral (
+    select k.max_running - count(*) as free
+    from private.jobs j
+    where j.state = 'running' and j.kind = k.kind and j.leased_until > now()
+  ) r
+  cross join lateral (
+    select w.pace, w.paced_from,
+      floor(extract(epoch from now() - w.paced_from) / extract(epoch from w.pace)) as free
+    from (
+      select s.pace, greatest(u.used_until, now() - greatest(s.pace, interval '1 second')) as paced_from
+      from (select interval '1 minute' / k.max_per_minute as pace) s
+    ) w
+  ) p
+$$;
+comment on function private.job_room is
+  'How many jobs of each kind may begin now. One with a limit a minute lets begin what a second of it allows, or one: '
+  'pace is the share of a job, paced_from is from when on shares are free, and next_at when the next one will be.';
+
 create function private.claim_jobs(batch_size integer)
-returns table (id uuid, kind text, payload jsonb, attempt integer, is_last_attempt boolean, lease_token uuid, leased_until timestamptz)
+returns table (
+  id uuid, kind text, payload jsonb, attempt integer, is_last_attempt boolean,
+  lease_token uuid, leased_until timestamptz, request_id text
+)
 language plpgsql
 security definer -- the worker may claim, not read or write the table
 set search_path = ''
 as $$
 begin
-  -- Claims go one after another (they take a millisecond): so the limit of a kind holds exactly,
+  -- Claims go one after another (they take a millisecond): so the limits of a kind hold exactly,
   -- and what is older or more urgent goes first.
   perform pg_advisory_xact_lock(hashtextextended('private.claim_jobs', 0));
   perform private.requeue_abandoned_jobs();
 
   return query
-  with room as (
-    select k.kind, k.priority, k.lease,
-      k.max_running - (
-        select count(*) from private.jobs r where r.state = 'running' and r.kind = k.kind
-      ) as free
-    from private.job_kinds k
+  with room as materialized (
+    select * from private.job_room() r where r.free > 0
   ),
   due as (
-    select candidate.id, room.lease
+    select candidate.id, candidate.run_at, room.kind, room.priority, room.lease, room.pace, room.paced_from
     from room
     cross join lateral (
       select j.id, j.run_at
       from private.jobs j
       where j.state = 'queued' and j.kind = room.kind and j.run_at <= now()
       order by j.run_at
-      limit least(greatest(room.free, 0), batch_size)
+      limit least(room.free, batch_size)
       for update skip locked
     ) candidate
     order by room.priority, candidate.run_at
     limit batch_size
+  ),
+  paced as (
+    insert into private.job_paces as p (kind, used_until)
+    select due.kind, due.paced_from + count(*) * due.pace
+    from due
+    where due.pace is not null
+    group by due.kind, due.paced_from, due.pace
+    on conflict on constraint job_paces_pkey do update set used_until = excluded.used_until
+  ),
+  claimed as (
+    update private.jobs j
+    set state = 'running',
+        attempts = j.attempts + 1,
+        lease_token = gen_random_uuid(),
+        leased_until = clock_timestamp() + due.lease
+    from due
+    where j.id = due.id
+    returning j.*, due.priority
   )
-  update private.jobs j
-  set state = 'running',
-      attempts = j.attempts + 1,
-      lease_token = gen_random_uuid(),
-      leased_until = clock_timestamp() + due.lease
-  from due
-  where j.id = due.id
-  returning j.id, j.kind, j.payload, j.attempts::integer, j.attempts >= j.max_attempts, j.lease_token, j.leased_until;
+  select c.id, c.kind, c.payload, c.attempts::integer, c.attempts >= c.max_attempts,
+    c.lease_token, c.leased_until, c.request_id
+  from claimed c
+  order by c.priority, c.run_at;
 end;
 $$;
 comment on function private.claim_jobs is
@@ -329,24 +411,23 @@ security definer -- the worker may ask, not read the table
 set search_path = ''
 as $$
   select coalesce(sum(q.due), 0)::bigint,
-    coalesce(sum(least(q.due, greatest(k.max_running - q.running, 0))), 0)::bigint,
-    min(q.next_run_at)
-  from private.job_kinds k
+    coalesce(sum(least(q.due, r.free)), 0)::bigint,
+    least(min(q.next_run_at), min(r.next_at) filter (where q.due > 0))
+  from private.job_room() r
   cross join lateral (
     select
-      (select count(*) from private.jobs j where j.state = 'queued' and j.kind = k.kind and j.run_at <= now()) as due,
-      (select count(*) from private.jobs j where j.state = 'running' and j.kind = k.kind and j.leased_until > now()) as running,
-      (select min(j.run_at) from private.jobs j where j.state = 'queued' and j.kind = k.kind and j.run_at > now()) as next_run_at
+      (select count(*) from private.jobs j where j.state = 'queued' and j.kind = r.kind and j.run_at <= now()) as due,
+      (select min(j.run_at) from private.jobs j where j.state = 'queued' and j.kind = r.kind and j.run_at > now()) as next_run_at
   ) q
 $$;
 comment on function private.pending_jobs is
-  'How many jobs are due now, how many of them may begin (others of their kind may fill its limit), and when the next one will be due.';
+  'How many jobs are due now, how many of them may begin (others of their kind may fill its limits), and when the next one may.';
 grant execute on function private.pending_jobs to service_role;
 
 
 -- Mails -----------------------------------------------------------------------------------------
 
-create type private.mail_state as enum ('queued', 'sent', 'refused', 'failed', 'suppressed');
+create type private.mail_state as enum ('queued', 'sent', 'refused', 'failed', 'suppressed', 'unsubscribed');
 
 create table private.mails (
   id uuid primary key default gen_random_uuid(),
@@ -372,7 +453,8 @@ comment on column private.mails.to_address is 'One address, or null for the admi
 comment on column private.mails.props is 'What the template prints, as it was when the mail was queued.';
 comment on column private.mails.attachments is 'Files from Storage: [{ bucket, path, filename }].';
 comment on column private.mails.state is
-  'refused: the address, by its server and for good; failed: the mail itself cannot be sent; suppressed: not tried.';
+  'refused: the address, by its server and for good; failed: the mail cannot be sent, or none of its tries succeeded; '
+  'suppressed: not tried, since that address was refused; unsubscribed: not tried, since nobody wants it.';
 comment on column private.mails.attempts is 'Tries so far, as its job counts them.';
 comment on column private.mails.response is 'The mail server''s last answer, or why there is none.';
 create index mails_by_address on private.mails (lower(to_address));
@@ -388,9 +470,74 @@ create table private.mail_suppressions (
 comment on table private.mail_suppressions is 'Addresses whose server refused for good: nothing is sent there any more.';
 alter table private.mail_suppressions enable row level security;
 
+create type private.mail_topic as enum ('listings', 'reports');
+comment on type private.mail_topic is
+  'What one can unsubscribe from. A template says of which topic it is, or of none: then it is essential.';
+
+create table private.mail_subscriptions (
+  token uuid primary key default gen_random_uuid(),
+  address text not null,
+  topic private.mail_topic not null,
+  unsubscribed_at timestamptz,
+  last_asked_at timestamptz not null default now(),
+  constraint one_subscription_an_address unique (address, topic),
+  constraint address_in_lower_case check (address = lower(address))
+);
+comment on table private.mail_subscriptions is 'Who got mails of a topic, or wants none of it any more.';
+comment on column private.mail_subscriptions.token is
+  'What the link in these mails proves itself with: random, so that only who has such a mail can end them. '
+  'It outlives every key of the project.';
+comment on column private.mail_subscriptions.last_asked_at is 'When a mail was last due to them. A year later the row goes, unless they unsubscribed.';
+alter table private.mail_subscriptions enable row level security;
+
+create function private.subscriptions(topic private.mail_topic, addresses text[])
+returns table (address text, is_unsubscribed boolean, unsubscribe_url text)
+language sql
+security definer -- the worker learns the links of the mails that it sends
+set search_path = ''
+as $$
+  with asked as (
+    insert into private.mail_subscriptions as s (address, topic)
+    select distinct lower(a), topic from unnest(addresses) a
+    on conflict on constraint one_subscription_an_address do update set last_asked_at = now()
+    returning s.*
+  )
+  select a, asked.unsubscribed_at is not null,
+    private.project_url() || '/functions/v1/unsubscribe?token=' || asked.token
+  from unnest(addresses) a
+  join asked on asked.address = lower(a)
+$$;
+comment on function private.subscriptions is
+  'Which of these addresses want no mails of this topic, and the link by which each can say so (null as long as the Vault is not filled).';
+grant execute on function private.subscriptions to service_role;
+
+create function private.topic_of(token uuid)
+returns private.mail_topic
+language sql stable
+security definer -- whoever has the token may see what it is for
+set search_path = ''
+as $$ select s.topic from private.mail_subscriptions s where s.token = topic_of.token $$;
+comment on function private.topic_of is 'What a link unsubscribes from, or null when there is no such link.';
+grant execute on function private.topic_of to service_role;
+
+create function private.unsubscribe(token uuid)
+returns private.mail_topic
+language sql
+security definer -- whoever has the token may unsubscribe
+set search_path = ''
+as $$
+  update private.mail_subscriptions s
+  set unsubscribed_at = coalesce(s.unsubscribed_at, now())
+  where s.token = unsubscribe.token
+  returning s.topic
+$$;
+comment on function private.unsubscribe is 'Ends the mails of a topic to an address. Returns the topic, or null when there is no such link.';
+grant execute on function private.unsubscribe to service_role;
+
 -- Fewer at once than a worker has slots: a mail server that hangs does not hold up anything else.
-insert into private.job_kinds (kind, priority, max_running, payload_fields, description) values
-  ('send_mail', 10, 12, '{mail_id}', 'Sends one mail of the outbox.');
+-- 200 a second is more than one worker sends; providers that take less say how much.
+insert into private.job_kinds (kind, priority, max_running, max_per_minute, payload_fields, description) values
+  ('send_mail', 10, 12, 12000, '{mail_id}', 'Sends one mail of the outbox.');
 
 create function private.send_mail(
   template text,
@@ -534,8 +681,9 @@ set search_path = ''
 as $$
   delete from private.jobs where state = 'done' and finished_at < now() - interval '14 days';
   delete from private.job_wakes where at < now() - interval '1 day';
+  delete from private.mail_subscriptions where unsubscribed_at is null and last_asked_at < now() - interval '1 year';
   delete from cron.job_run_details where end_time < now() - interval '14 days';
   select private.forget_mails();
 $$;
 comment on function private.prune_jobs is
-  'Forgets jobs that were done, and schedules that ran, more than 14 days ago, and what old mails said.';
+  'Forgets jobs that were done, and schedules that ran, more than 14 days ago, what mails said 90 days ago, and who got none for a year.';

@@ -152,8 +152,9 @@ create table private.stripe_customers (
 comment on table private.stripe_customers is 'Under which id Stripe knows a person.';
 alter table private.stripe_customers enable row level security;
 
-insert into private.job_kinds (kind, priority, max_running, description) values
-  ('create_stripe_customer', 50, 4, 'Makes the Stripe customer of a new user.');
+-- Stripe takes 25 calls a second in its test mode, and checkouts are to get most of them.
+insert into private.job_kinds (kind, priority, max_running, max_per_minute, payload_fields, description) values
+  ('create_stripe_customer', 50, 4, 600, '{user_id}', 'Makes the Stripe customer of a new user.');
 
 create function private.stripe_customer_of(user_id uuid)
 returns table (email text, name text, customer_id text)
@@ -406,8 +407,8 @@ create policy "People delete their own avatars"
   using (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text);
 
 
-insert into private.job_kinds (kind, priority, max_running, description) values
-  ('remove_file', 90, 8, 'Removes a file from Storage that nothing refers to any more.');
+insert into private.job_kinds (kind, priority, max_running, payload_fields, description) values
+  ('remove_file', 90, 8, '{bucket,path}', 'Removes a file from Storage that nothing refers to any more.');
 
 create function private.remove_file(bucket text, path text)
 returns void

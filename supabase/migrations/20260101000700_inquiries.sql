@@ -763,8 +763,8 @@ create trigger follow_message
 
 -- Mails about messages --------------------------------------------------------------------------
 
-insert into private.job_kinds (kind, priority, max_running, description) values
-  ('mail_inquiry_messages', 20, 8, 'Mails what was written to an inquiry within two minutes to the other side, as one mail.');
+insert into private.job_kinds (kind, priority, max_running, payload_fields, description) values
+  ('mail_inquiry_messages', 20, 8, '{inquiry_id,audience}', 'Mails what was written to an inquiry within two minutes to the other side, as one mail.');
 
 create type private.inquiry_side as enum ('author', 'agent');
 

@@ -24,7 +24,23 @@ select is(private.enqueue('test_soon'), null, 'demo data queues nothing');
 reset djanobnb.seeding;
 
 select throws_ok($$ select private.enqueue('test_choosy', '{"a": 1}') $$, 'P0001', 'A job of kind test_choosy needs a, b.', 'a payload that lacks what its kind needs is refused');
+select throws_ok($$ select private.enqueue('test_choosy', '{"a": 1, "b": null}') $$, 'P0001', 'A job of kind test_choosy needs a, b.', 'nothing is no value');
 select throws_ok($$ select private.enqueue('test_later', '[1]') $$, '23514', null, 'and so is one that is no object');
+
+-- What caused it
+select set_config('request.headers', '{"x-request-id": "from the Data API", "accept": "*/*"}', true);
+select private.enqueue('test_later', '{}', 'caused by a call');
+select private.caused_by('from a function');
+select private.enqueue('test_later', '{}', 'caused by a function');
+select private.caused_by(null);
+select set_config('request.headers', '', true);
+select private.enqueue('test_later', '{}', 'caused by nobody');
+select results_eq(
+  $$ select request_id from private.jobs where key like 'caused by %' order by key $$,
+  $$ values ('from the Data API'), ('from a function'), (null) $$,
+  'a job knows the request that caused it'
+);
+delete from private.jobs where key like 'caused by %';
 
 -- Claiming
 select tests.as_service();
@@ -35,6 +51,38 @@ select results_eq('select due, claimable from private.pending_jobs()', $$ values
 select is((private.finish_job(id, lease_token, '{"ok": true}')), true, 'done') from claimed where kind = 'test_soon' limit 1;
 select is(kind, 'test_soon', 'then the third one may run') from private.claim_jobs(10);
 select is(private.finish_job(id, gen_random_uuid()), null, 'a stranger to the lease reports nothing') from claimed where kind = 'test_later' limit 1;
+
+-- At most so many a minute
+select tests.as_operator();
+insert into private.job_kinds (kind, priority, max_running, max_per_minute, description) values
+  ('test_paced', 1, 50, 600, 'Ten a second.'), ('test_rare', 1, 50, 2, 'One in half a minute.');
+select private.enqueue(kind, '{}', kind || n) from unnest(array['test_paced', 'test_rare']) kind, generate_series(1, 15) n;
+create function pg_temp.paced() returns text language plpgsql as $$
+declare
+  claimed text;
+begin
+  perform tests.as_service();
+  select format('%s and %s', count(*) filter (where c.kind = 'test_paced'), count(*) filter (where c.kind = 'test_rare')) into claimed
+  from private.claim_jobs(100) c;
+  perform tests.as_operator();
+  return claimed;
+end $$;
+select is(pg_temp.paced(), '10 and 1', 'at once as many begin as a second allows, or one');
+select is(pg_temp.paced(), '0 and 0', 'then no more');
+select results_eq(
+  $$ select kind, free, next_at - now() from private.job_room() where kind in ('test_paced', 'test_rare') order by kind $$,
+  $$ values ('test_paced', 0, interval '0.1 seconds'), ('test_rare', 0, interval '30 seconds') $$,
+  'until it is their turn, of which the worker hears'
+);
+update private.job_paces set used_until = used_until - interval '0.35 seconds';
+select is(pg_temp.paced(), '3 and 0', 'they go on evenly');
+update private.job_paces set used_until = used_until - interval '1 hour';
+select is(pg_temp.paced(), '2 and 1', 'and what has waited begins in time');
+insert into private.jobs (kind, max_attempts) select 'test_paced', 3 from generate_series(1, 60);
+update private.job_paces set used_until = used_until - interval '1 hour';
+select is(pg_temp.paced(), '10 and 1', 'though an idle hour is not saved up');
+delete from private.jobs where kind in ('test_paced', 'test_rare');
+select tests.as_service();
 
 -- Failing
 select is(private.fail_job(id, lease_token, 'no luck')::text, 'queued', 'a failure is tried again') from claimed where payload = '{"n": 1}';
@@ -110,6 +158,33 @@ select private.record_mail(id, 'refused', '550 no such user') from private.mails
 select isnt(private.send_mail('admin_alert', 'GIL@tests.test', 'Gil', '{}', 'hello again'), null, 'another one to the same address');
 select ok(is_suppressed, 'is not sent: the server refused the address for good') from private.mails m, private.mail_to_send(m.id) where m.key = 'hello again';
 
+
+-- Who wants no mails of a topic
+select tests.as_service();
+create temp table asked on commit drop as
+select * from private.subscriptions('listings', array['Gil@tests.test', 'ana@tests.test']);
+select results_eq('select address, is_unsubscribed from asked order by 1', $$ values ('ana@tests.test', false), ('Gil@tests.test', false) $$, 'at first everybody wants them');
+select ok(bool_and(unsubscribe_url ~ ('^' || private.project_url() || '/functions/v1/unsubscribe[?]token=[0-9a-f-]{36}$')), 'and has a link') from asked;
+create function pg_temp.token() returns uuid language sql as $$ select split_part(unsubscribe_url, '=', 2)::uuid from asked where address like 'Gil%' $$;
+select is(private.topic_of(pg_temp.token())::text, 'listings', 'which says what it ends');
+select is(private.unsubscribe(pg_temp.token())::text, 'listings', 'and ends it');
+select is(private.unsubscribe(pg_temp.token())::text, 'listings', 'however often');
+select results_eq(
+  $$ select address, is_unsubscribed, unsubscribe_url = (select a.unsubscribe_url from asked a where lower(a.address) = s.address)
+     from private.subscriptions('listings', array['gil@tests.test', 'ana@tests.test']) s order by 1 $$,
+  $$ values ('ana@tests.test', false, true), ('gil@tests.test', true, true) $$,
+  'for this address, however it is written, under the same link'
+);
+select is(is_unsubscribed, false, 'other mails it still gets') from private.subscriptions('reports', array['gil@tests.test']);
+select is(private.unsubscribe(gen_random_uuid()), null, 'a link that nobody was sent ends nothing');
+select tests.as_user(gil) from cast_of;
+select throws_ok($$ select private.unsubscribe(gen_random_uuid()) $$, '42501', null, 'a user cannot guess');
+select throws_ok($$ select private.subscriptions('listings', array['ana@tests.test']) $$, '42501', null, 'nor ask for the link of another');
+select throws_ok($$ select * from private.mail_subscriptions $$, '42501', null, 'nor look');
+select tests.as_operator();
+update private.mail_subscriptions set last_asked_at = now() - interval '367 days';
+select private.prune_jobs();
+select results_eq($$ select address, topic::text from private.mail_subscriptions where address like '%@tests.test' $$, $$ values ('gil@tests.test', 'listings') $$, 'who got no mail for a year is forgotten, who wants none is not');
 
 -- The outbox tells what the queue knows
 select private.send_mail('admin_alert', 'ana@tests.test', 'Ana', '{"alert": "x"}', 'later', '[{"path": "x"}]');

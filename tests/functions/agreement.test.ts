@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { parse } from "smol-toml";
 import { expect, test } from "vitest";
+import { topics } from "../../supabase/functions/_shared/mail/topics.ts";
 import { kinds } from "../../supabase/functions/jobs/kinds.ts";
 
 /** What is said in two places says the same in both. */
@@ -52,6 +53,16 @@ test("there is a handler for each kind of job, and a kind for each handler", () 
     [...insert.matchAll(/\(\s*'(\w+)',/g)].map(([, name]) => name),
   );
   expect(Object.keys(kinds).sort()).toEqual(names.sort());
+});
+
+test("one can unsubscribe from the same topics everywhere", () => {
+  const migrations = globSync("supabase/migrations/*.sql", { cwd: root }).map(read).join("\n");
+  const [, names = ""] = /create type private\.mail_topic as enum \(([^)]*)\)/.exec(migrations)!;
+  expect(names.split(", ").sort()).toEqual(
+    Object.keys(topics)
+      .map((name) => `'${name}'`)
+      .sort(),
+  );
 });
 
 test("no file names a host of a package registry", () => {

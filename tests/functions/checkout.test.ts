@@ -107,7 +107,7 @@ test("asks Stripe for what the reservation says, and notes the session down", as
     reservation_id: reservationId,
     expires_at: "2026-12-01T12:35:00.000Z",
   });
-  expect(recorded).toEqual([[due.payment_id, good.id, good.url]]);
+  expect(recorded).toEqual([[due.payment_id, good.id, good.url, null]]);
   const { body, key } = asked[0]!;
   expect(Object.fromEntries(body)).toMatchObject({
     mode: "payment",

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import type { Database } from "../../supabase/functions/_shared/database.ts";
-import type { Mailer, SendResult } from "../../supabase/functions/_shared/mail/send.ts";
+import { forRequest } from "../../supabase/functions/_shared/log.ts";
+import type { Mail, Mailer, SendResult } from "../../supabase/functions/_shared/mail/send.ts";
 import { work } from "../../supabase/functions/jobs/handler.ts";
 import { sendMail } from "../../supabase/functions/jobs/kinds/send-mail.ts";
 import {
@@ -10,6 +11,7 @@ import {
   PermanentError,
   type Tools,
 } from "../../supabase/functions/jobs/tools.ts";
+import { samples } from "../mails/samples.ts";
 
 /** The loop that works on jobs, with a queue of the test's own and a clock that it turns. */
 
@@ -23,7 +25,11 @@ afterEach(() => {
 });
 
 type Report = { id: string; state: "done" | "failed"; result?: unknown; permanent?: boolean };
-type Job = { id: string; kind: string; payload: object; attempt: number; lease_token: string };
+type Job = Record<"id" | "kind" | "lease_token", string> & {
+  payload: object;
+  attempt: number;
+  request_id: string | null;
+};
 
 /** As much of the queue in the database as the loop calls. */
 class Queue {
@@ -35,13 +41,16 @@ class Queue {
   wakes = 0;
   nextIn: number | null = null;
   holdsLease = true;
+  /** What causes the jobs that are added. */
+  request: string | null = null;
   /** Statements that meet a database which is away. */
   broken = new Set<string>();
 
   add(kind: string, ...payloads: object[]): void {
     for (const payload of payloads) {
       const id = `${kind}-${this.queued.length}`;
-      this.queued.push({ id, kind, payload, attempt: 1, lease_token: `lease of ${id}` });
+      const lease_token = `lease of ${id}`;
+      this.queued.push({ id, kind, payload, attempt: 1, lease_token, request_id: this.request });
     }
   }
 
@@ -193,6 +202,22 @@ describe("a call", () => {
     expect((await work(queue.tools, {})).done).toBe(0);
   });
 
+  test("asks for another call when the pace of a kind lets it go on after its end", async () => {
+    const queue = new Queue();
+    const slow = slowly(41_000);
+    queue.add("slow", { n: 0 });
+    const call = work(queue.tools, { slow: slow.definition });
+    await vi.advanceTimersByTimeAsync(10);
+    queue.answer = (name) => {
+      if (name === "wake_jobs") queue.wakes++;
+      if (name === "pending_jobs") return [{ due: 7, claimable: 0, nextIn: 200 }];
+      return name === "claim_jobs" ? [] : [{}];
+    };
+    await vi.runAllTimersAsync();
+    expect((await call).remaining).toBe(7);
+    expect(queue.wakes).toBe(1);
+  });
+
   test("leaves alone what a limit keeps from beginning, without asking again and again", async () => {
     const queue = new Queue();
     const { tools } = queue;
@@ -237,6 +262,22 @@ describe("a job", () => {
     expect(queue.reports).toMatchObject([{ state: "failed", result: reason, permanent }]);
   });
 
+  test("tells in the log which request caused it", async () => {
+    const queue = new Queue();
+    const kinds = { failing: failing(new Error("later")) };
+    queue.add("failing", {});
+    queue.request = "request-7";
+    queue.add("failing", {});
+    const call = forRequest("the worker's own", () => work(queue.tools, kinds));
+    await vi.runAllTimersAsync();
+    await call;
+    const lines = vi.mocked(console.error).mock.calls.map(([line]) => JSON.parse(line));
+    expect(lines).toMatchObject([
+      { message: "job failed", job: "failing-0", requestId: "the worker's own" },
+      { message: "job failed", job: "failing-1", requestId: "request-7" },
+    ]);
+  });
+
   test("whose lease is lost is nobody's success", async () => {
     const queue = new Queue();
     queue.add("slow", { n: 0 });
@@ -266,6 +307,7 @@ describe("a job", () => {
 });
 
 describe("a mail", () => {
+  const propsOf = (name: string) => samples.find(({ template }) => template === name)!.props;
   const id = "0b6e7a1c-53a8-4c4e-9f5e-6a0d6c1f2b11";
   const refused = { ok: false, permanent: true, recipientRefused: true, response: "550 gone" };
   const greylisted = {
@@ -280,6 +322,7 @@ describe("a mail", () => {
   async function alert(answers: Record<string, object>, row: object = {}) {
     const recorded: unknown[] = [];
     const messageIds = new Set<string>();
+    const links: Record<string, string | undefined> = {};
     const mail = {
       ...{ id, template: "admin_alert", to_address: null, to_name: null, attachments: [] },
       props: { alert: "reconciliation", summary: "Something is off.", facts: [] },
@@ -288,12 +331,22 @@ describe("a mail", () => {
     };
     const sql = async (text: TemplateStringsArray, ...values: unknown[]) => {
       if (text.join("").includes("mail_to_send")) return [mail];
+      if (text.join("").includes("subscriptions")) {
+        return (values[1] as string[]).map((address) => ({
+          address,
+          left: address.startsWith("left-"),
+          url: `https://djanobnb.test/leave/${address}`,
+        }));
+      }
       recorded.push(values[1]);
       return [];
     };
     const mailer = {
-      async send({ to, messageId }: { to: { address: string }; messageId: string }) {
+      async send({ to, messageId, unsubscribeUrl, html, text }: Mail) {
         messageIds.add(messageId);
+        links[to.address] = unsubscribeUrl;
+        expect(html.includes("/leave/")).toBe(unsubscribeUrl !== undefined);
+        expect(text.includes(unsubscribeUrl ?? "/leave/")).toBe(unsubscribeUrl !== undefined);
         return answers[to.address] as SendResult;
       },
     };
@@ -306,7 +359,7 @@ describe("a mail", () => {
     } as unknown as Tools;
     vi.useRealTimers();
     const ended = await sendMail.run({ mail_id: id }, tools).catch((error: Error) => error);
-    return { ended, recorded, messageIds: [...messageIds] };
+    return { ended, recorded, messageIds: [...messageIds], links };
   }
 
   test("to several admins is sent when one of them has it, and under one Message-ID", async () => {
@@ -326,6 +379,25 @@ describe("a mail", () => {
     const { ended, recorded } = await alert({ "a@x.test": refused });
     expect(ended).toBeInstanceOf(PermanentError);
     expect(recorded).toEqual(["refused"]);
+  });
+
+  const report = { template: "daily_report", props: propsOf("daily_report") };
+
+  test("that is not essential has a link for each, and goes to nobody who has unsubscribed", async () => {
+    const answers = { "a@x.test": taken, "left-b@x.test": taken, "c@x.test": taken };
+    const { recorded, links } = await alert(answers, report);
+    expect(recorded).toEqual(["sent"]);
+    expect(links).toEqual({
+      "a@x.test": "https://djanobnb.test/leave/a@x.test",
+      "c@x.test": "https://djanobnb.test/leave/c@x.test",
+    });
+    const { recorded: came, ended } = await alert({ "left-b@x.test": taken }, report);
+    expect([came, ended]).toEqual([["unsubscribed"], { state: "unsubscribed" }]);
+    const essential = await alert({ "left-b@x.test": taken });
+    expect([essential.recorded, essential.links]).toEqual([
+      ["sent"],
+      { "left-b@x.test": undefined },
+    ]);
   });
 
   test("that was sent, or whose address is suppressed, is not sent", async () => {

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { afterEach, describe, expect, it } from "vitest";
-import { MailError, renderMail } from "../../supabase/functions/_shared/mail/render.ts";
+import { MailError, renderMail, topicOf } from "../../supabase/functions/_shared/mail/render.ts";
 import {
   createMailer,
   type Mail,
@@ -116,6 +116,31 @@ describe("what mails say", () => {
     const { subject } = await render("inquiry_reply", props);
     expect(subject).toMatch(/^Answer to your inquiry: a Bcc: x@evil\.testé+…$/);
     expect([...subject]).toHaveLength(150);
+  });
+});
+
+describe("unsubscribing", () => {
+  const unsubscribeUrl = "https://api.test/unsubscribe?token=abc&more=<x>";
+  const withLink = (template: string) =>
+    renderMail(template, propsOf(template), { ...context, unsubscribeUrl });
+
+  it.each(["property_created", "property_archived", "daily_report"])(
+    "%s says how, below everything else",
+    async (template) => {
+      const { html, text } = await withLink(template);
+      expect(html).toContain('href="https://api.test/unsubscribe?token=abc&amp;more=&lt;x&gt;"');
+      expect(text).toMatch(/\nUnsubscribe from [\w ]+\s+https:\/\/api\.test\/unsubscribe\S+$/);
+    },
+  );
+
+  it("is not offered in a mail that its reader needs", async () => {
+    const essential = Object.keys(templates).filter((name) => !topicOf(name));
+    expect(essential).toHaveLength(12);
+    for (const template of essential) {
+      const { props } = samples.find((one) => one.template === template)!;
+      const { html } = await renderMail(template, props, { ...context, unsubscribeUrl });
+      expect(html).not.toContain("nsubscribe");
+    }
   });
 });
 

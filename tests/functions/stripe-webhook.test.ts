@@ -2,6 +2,7 @@ import Stripe from "stripe";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Database } from "../../supabase/functions/_shared/database.ts";
 import { ApiError } from "../../supabase/functions/_shared/errors.ts";
+import { forRequest } from "../../supabase/functions/_shared/log.ts";
 import { receive } from "../../supabase/functions/stripe-webhook/handler.ts";
 
 // The handler alone: real signatures, and a database that keeps what it is given.
@@ -45,14 +46,14 @@ async function refusal(payload: string, signature?: string | null) {
   return [error.status, error.code];
 }
 
-test("hands the raw body to the database", async () => {
+test("hands the raw body and the request's id to the database", async () => {
   const body = JSON.stringify(event, null, 3);
-  const response = await send(body);
+  const response = await forRequest("request-1", () => send(body));
   expect([response.status, await response.json()]).toEqual([
     200,
     { received: true, outcome: "applied" },
   ]);
-  expect(given).toEqual([body]);
+  expect(given).toEqual([body, "request-1"]);
 });
 
 describe("the signature", () => {

@@ -1,6 +1,21 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
+const request = new AsyncLocalStorage<string>();
+
+/** Does something for the request of that id, which each log entry meanwhile bears. */
+export function forRequest<Result>(id: string, work: () => Result): Result {
+  return request.run(id, work);
+}
+
+/** The id of the request for which this is done, or null. */
+export function requestId(): string | null {
+  return request.getStore() ?? null;
+}
+
 /** One JSON line a log entry. Facts hold ids and counts: no secrets, no bodies, no addresses. */
 export function log(level: "info" | "warn" | "error", message: string, facts: object = {}): void {
-  const line = JSON.stringify({ at: new Date().toISOString(), level, message, ...facts });
+  const at = new Date().toISOString();
+  const line = JSON.stringify({ at, level, message, requestId: request.getStore(), ...facts });
   if (level === "error") console.error(line);
   else console.log(line);
 }

@@ -1,6 +1,6 @@
 import { type AuthConfig, createSupabaseContext, type SupabaseContext } from "@supabase/server";
 import { ApiError, isUnreachable, NotConfigured, toApiError } from "./errors.ts";
-import { describe, log } from "./log.ts";
+import { describe, forRequest, log } from "./log.ts";
 
 /** Who may call: a signed-in user, a holder of the secret key, or anybody (Stripe, which signs). */
 export type Auth = "user" | "secret" | "none";
@@ -11,6 +11,8 @@ const modes: Record<Auth, AuthConfig> = {
   secret: "secret:*",
   none: ["secret:*", "none"],
 };
+
+export type Method = "GET" | "POST";
 
 export type Handler = (request: Request, context: SupabaseContext) => Promise<Response>;
 
@@ -32,26 +34,24 @@ export function serve(
   name: string,
   auth: Auth,
   handle: Handler,
-  method: "GET" | "POST" = "POST",
+  methods: Method[] = ["POST"],
 ): { fetch(request: Request): Promise<Response> } {
   return {
     async fetch(request) {
       if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: cors });
 
       const requestId = request.headers.get("x-request-id")?.slice(0, 100) || crypto.randomUUID();
-      const started = performance.now();
-      const response = await answer(request, auth, handle, method).catch((error) =>
-        refuse(error, { function: name, requestId }),
-      );
-      log("info", "answered", {
-        function: name,
-        requestId,
-        status: response.status,
-        ms: Math.round(performance.now() - started),
+      return await forRequest(requestId, async () => {
+        const started = performance.now();
+        const response = await answer(request, auth, handle, methods).catch((error) =>
+          refuse(error, name),
+        );
+        const ms = Math.round(performance.now() - started);
+        log("info", "answered", { function: name, status: response.status, ms });
+        for (const [header, value] of Object.entries(cors)) response.headers.set(header, value);
+        response.headers.set("x-request-id", requestId);
+        return response;
       });
-      for (const [header, value] of Object.entries(cors)) response.headers.set(header, value);
-      response.headers.set("x-request-id", requestId);
-      return response;
     },
   };
 }
@@ -60,10 +60,11 @@ async function answer(
   request: Request,
   auth: Auth,
   handle: Handler,
-  method: string,
+  methods: Method[],
 ): Promise<Response> {
-  if (request.method !== method) {
-    throw new ApiError(405, "method_not_allowed", `Only ${method} is answered here.`);
+  if (!methods.some((method) => method === request.method)) {
+    const answered = methods.join(" and ");
+    throw new ApiError(405, "method_not_allowed", `Only ${answered} is answered here.`);
   }
   const { data: context, error } = await createSupabaseContext(request, { auth: modes[auth] });
   if (error && error.status >= 500) throw error;
@@ -87,12 +88,12 @@ const unavailable = new ApiError(
   "We cannot do this right now. Please try again in a moment.",
 );
 
-function refuse(error: unknown, facts: { function: string; requestId: string }): Response {
+function refuse(error: unknown, name: string): Response {
   const known = toApiError(error);
   if (error instanceof NotConfigured) {
-    log("error", "settings are missing", { ...facts, settings: error.names });
+    log("error", "settings are missing", { function: name, settings: error.names });
   } else if (!known) {
-    log("error", "fault", { ...facts, error: describe(error) });
+    log("error", "fault", { function: name, error: describe(error) });
   }
   const { status, code, message } = known ?? (isUnreachable(error) ? unavailable : internalError);
   return Response.json({ error: { code, message } }, { status });

@@ -3,7 +3,7 @@ import type Stripe from "stripe";
 import { z } from "zod";
 import type { Database } from "../_shared/database.ts";
 import { ApiError, readJson, toApiError } from "../_shared/errors.ts";
-import { describe, log } from "../_shared/log.ts";
+import { describe, log, requestId } from "../_shared/log.ts";
 import { sha256 } from "../_shared/sha256.ts";
 
 export type Tools = { siteUrl: string; database: Database; stripe: Stripe };
@@ -101,7 +101,8 @@ async function open(
     throw unavailable();
   });
   const [{ kept }] = await database<[{ kept: boolean }]>`
-    select private.record_checkout(${due.payment_id}, ${session.id}, ${session.url}) as kept`;
+    select private.record_checkout(${due.payment_id}, ${session.id}, ${session.url}) as kept
+    from private.caused_by(${requestId()})`;
   if (!kept) throw new ApiError(409, "hold_expired", "This hold was given back meanwhile.");
   return session;
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../_shared/database.ts";
 import { readJson } from "../_shared/errors.ts";
+import { requestId } from "../_shared/log.ts";
 
 export type Tools = { database: Database };
 
@@ -42,7 +43,8 @@ export async function contact(request: Request, { database }: Tools): Promise<Re
   }
   const { name, address, subject, message } = body;
   await database`
-    select private.receive_contact(${name}, ${address}, ${subject}, ${message}, ${ipOf(request)})`;
+    select private.receive_contact(${name}, ${address}, ${subject}, ${message}, ${ipOf(request)})
+    from private.caused_by(${requestId()})`;
   return Response.json({ status: "confirmation_sent" }, { status: 202 });
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../_shared/database.ts";
 import { readJson } from "../_shared/errors.ts";
+import { requestId } from "../_shared/log.ts";
 
 export type Tools = { database: Database; timezone: string };
 
@@ -14,6 +15,7 @@ const Body = z.strictObject({ date: z.iso.date().optional() });
 export async function requestReports(request: Request, tools: Tools): Promise<Response> {
   const { date } = await readJson(request, Body);
   const [{ queued }] = await tools.database<[{ queued: string[] }]>`
-    select private.queue_daily_reports(${tools.timezone}, ${date ?? null}::date)::text[] as queued`;
+    select private.queue_daily_reports(${tools.timezone}, ${date ?? null}::date)::text[] as queued
+    from private.caused_by(${requestId()})`;
   return Response.json({ queued });
 }

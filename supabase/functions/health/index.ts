@@ -8,5 +8,5 @@ export default serve(
   "health",
   "none",
   async (_request, { authMode }) => answer(await lookAround(), authMode === "secret"),
-  "GET",
+  ["GET"],
 );

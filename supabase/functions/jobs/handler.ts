@@ -1,4 +1,4 @@
-import { describe, log } from "../_shared/log.ts";
+import { describe, forRequest, log, requestId } from "../_shared/log.ts";
 import { type Kind, PermanentError, type Tools } from "./tools.ts";
 
 export type Outcome = { done: number; failed: number; remaining: number };
@@ -9,6 +9,8 @@ type Job = {
   payload: unknown;
   attempt: number;
   lease_token: string;
+  /** The request that caused it. */
+  request_id: string | null;
 };
 
 /** How many jobs one call works on at a time. */
@@ -43,8 +45,9 @@ export async function work(tools: Tools, kinds: Record<string, Kind>): Promise<O
     isWorking = false;
   }
   // Looked up after the last call that could only be told to wait: nothing is left behind.
-  const { due, claimable } = await pending(tools);
-  if (claimable) await tools.database`select private.wake_jobs()`;
+  const { due, claimable, nextIn } = await pending(tools);
+  const isSoon = nextIn !== null && nextIn <= longestWait;
+  if (claimable || isSoon) await tools.database`select private.wake_jobs()`;
   return { ...outcome, remaining: due };
 }
 
@@ -58,7 +61,8 @@ async function run(tools: Tools, kinds: Record<string, Kind>, outcome: Outcome):
       });
       const jobs = active.size < slots ? await claim(tools, slots - active.size) : [];
       for (const job of jobs) {
-        const attempt = tryJob(job, tools, kinds).then((came) => {
+        const cause = job.request_id ?? requestId() ?? job.id;
+        const attempt = forRequest(cause, () => tryJob(job, tools, kinds)).then((came) => {
           if (came !== "lost") outcome[came]++;
           active.delete(attempt);
         });
@@ -85,15 +89,15 @@ async function within(milliseconds: number, ...events: Promise<unknown>[]): Prom
 
 async function claim({ database }: Tools, count: number): Promise<Job[]> {
   return await database<Job[]>`
-    select id, kind, payload, attempt, lease_token from private.claim_jobs(${count})`;
+    select id, kind, payload, attempt, lease_token, request_id from private.claim_jobs(${count})`;
 }
 
 type Pending = {
   /** All that is due. */
   due: number;
-  /** What of it may begin: as many of a kind as its limit leaves room for. */
+  /** What of it may begin: as many of a kind as its limits leave room for. */
   claimable: number;
-  /** Milliseconds until more is due. */
+  /** Milliseconds until more is due, or until a limit lets more of it begin. */
   nextIn: number | null;
 };
 

@@ -2,7 +2,7 @@ import Stripe from "stripe";
 import { z } from "zod";
 import type { Database } from "../_shared/database.ts";
 import { ApiError } from "../_shared/errors.ts";
-import { describe, log } from "../_shared/log.ts";
+import { describe, log, requestId } from "../_shared/log.ts";
 
 export type Tools = { database: Database; webhookSecret: string };
 
@@ -20,7 +20,8 @@ const largestBody = 1024 * 1024;
 export async function receive(request: Request, tools: Tools): Promise<Response> {
   const { id, type, body } = await verify(request, tools.webhookSecret);
   const [{ outcome }] = await tools.database<[{ outcome: string }]>`
-    select private.apply_stripe_event(${storable(body)}::text::jsonb) as outcome`.catch((error) => {
+    select private.apply_stripe_event(${storable(body)}::text::jsonb) as outcome
+    from private.caused_by(${requestId()})`.catch((error) => {
     // Whatever the database refuses here is no fault of Stripe's, who is to send the event again.
     throw new Error(`Event ${id} had no effect: ${describe(error)}`);
   });

@@ -13,6 +13,7 @@ import {
   Text,
 } from "react-email";
 import { formatInstant } from "../format.ts";
+import { type Topic, topics } from "./topics.ts";
 
 const BRAND = "Djanobnb";
 const FONT =
@@ -66,6 +67,8 @@ export function Layout(props: {
   preview: string;
   reason: string;
   home: string;
+  /** Where to unsubscribe from what; not for mails that are essential. */
+  unsubscribe?: { topic: Topic; url: string } | undefined;
   content: ReactNode;
 }) {
   return (
@@ -109,6 +112,17 @@ export function Layout(props: {
                 {BRAND}
               </Link>
             </Text>
+            {props.unsubscribe && (
+              <Text className="muted" style={{ ...small, margin: "8px 0 0" }}>
+                <Link
+                  className="muted"
+                  href={props.unsubscribe.url}
+                  style={{ color: MUTED, ...underline }}
+                >
+                  Unsubscribe from {topics[props.unsubscribe.topic]}
+                </Link>
+              </Text>
+            )}
           </Container>
         </Section>
       </Body>

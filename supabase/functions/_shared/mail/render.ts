@@ -5,6 +5,7 @@ import { Layout } from "./layout.tsx";
 import { plainTextOptions } from "./plain-text.ts";
 import type { Link, Template } from "./template.ts";
 import { templates } from "./templates/index.ts";
+import type { Topic } from "./topics.ts";
 
 export type RenderedMail = { subject: string; html: string; text: string };
 type TemplateName = keyof typeof templates;
@@ -17,13 +18,18 @@ const LONGEST_SUBJECT = 150;
 /** Control characters, and those that turn the direction of text around. */
 const STEERING = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 
+/** What somebody who wants no more such mails unsubscribes from; nothing for one that is essential. */
+export function topicOf(template: string): Topic | undefined {
+  return find(template).topic;
+}
+
 /** Renders a mail of the outbox. Throws `MailError` with the reason when its props do not fit. */
 export async function renderMail(
   template: string,
   props: unknown,
-  context: { siteUrl: string },
+  context: { siteUrl: string; unsubscribeUrl?: string | undefined },
 ): Promise<RenderedMail> {
-  const { schema, subject, preview, content, reason } = find(template);
+  const { schema, subject, preview, content, reason, topic } = find(template);
   const parsed = schema.safeParse(sanitize(props));
   if (!parsed.success) {
     throw new MailError(`Mail "${template}" cannot be rendered:\n${z.prettifyError(parsed.error)}`);
@@ -35,6 +41,8 @@ export async function renderMail(
     preview: oneLine(preview(parsed.data)),
     reason,
     home: link("/"),
+    unsubscribe:
+      topic && context.unsubscribeUrl ? { topic, url: context.unsubscribeUrl } : undefined,
     content: content(parsed.data, link),
   });
   const html = await render(layout);

@@ -20,7 +20,7 @@ export type Mail = {
   /** `<id of the mail>@<host of MAIL_FROM>`: a mail sent again after a crash is seen as the same. */
   messageId: string;
   /** Where one click ends mails of this sort; for those that are not essential. */
-  unsubscribeUrl?: string;
+  unsubscribeUrl?: string | undefined;
 };
 
 export type SendResult =
@@ -68,7 +68,8 @@ export function createMailer(settings: MailerSettings): Mailer {
     idleTimeout: 30_000,
     connectionTimeout: 10_000,
     greetingTimeout: 10_000,
-    socketTimeout: 30_000,
+    // One that takes its time has the mail already: another try would send it twice.
+    socketTimeout: 60_000,
     disableFileAccess: true,
     disableUrlAccess: true,
   });

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import type { z } from "zod";
+import type { Topic } from "./topics.ts";
 
 /** The frontend's address of a path. */
 export type Link = (path: string) => string;
@@ -13,6 +14,8 @@ export type Template<Props = unknown> = {
   content(props: Props, link: Link): ReactNode;
   /** Why the reader gets this mail: its last line. */
   reason: string;
+  /** What one unsubscribes from to get no more of it; none for a mail that is essential. */
+  topic?: Topic;
 };
 
 export function template<Props>(definition: Template<Props>): Template<Props> {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../../_shared/database.ts";
 import { renderInvoice } from "../../_shared/invoice/pdf.ts";
+import { requestId } from "../../_shared/log.ts";
 import { sha256 } from "../../_shared/sha256.ts";
 import { kind, type Tools } from "../tools.ts";
 
@@ -19,7 +20,9 @@ export const issueDocuments = kind({
     for (const document of documents) {
       const pdf = await renderInvoice(document);
       await store(tools, `${document.user_id}/${document.number}.pdf`, pdf);
-      await tools.database`select private.record_pdf(${document.id}, ${await sha256(pdf)})`;
+      await tools.database`
+        select private.record_pdf(${document.id}, ${await sha256(pdf)})
+        from private.caused_by(${requestId()})`;
     }
     return { numbers: documents.map((document) => document.number) };
   },

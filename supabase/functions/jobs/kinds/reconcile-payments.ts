@@ -1,5 +1,6 @@
 import Stripe from "stripe";
 import { z } from "zod";
+import { requestId } from "../../_shared/log.ts";
 import { kind, type Tools } from "../tools.ts";
 
 /** Stripe sends an event again for three days; what is still missing then is seen by some night. */
@@ -31,7 +32,8 @@ export const reconcilePayments = kind({
     const [{ differences }] = await database<[{ differences: number }]>`
       select private.reconcile_payments(
         ${database.json([...charges.values()])}, to_timestamp(${since}), to_timestamp(${until})
-      ) as differences`;
+      ) as differences
+      from private.caused_by(${requestId()})`;
     return { charges: charges.size, differences };
   },
 });

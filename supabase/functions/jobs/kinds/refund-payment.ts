@@ -1,5 +1,6 @@
 import Stripe from "stripe";
 import { z } from "zod";
+import { requestId } from "../../_shared/log.ts";
 import { kind, type Tools } from "../tools.ts";
 
 type Refund = { payment_intent_id: string; amount: number; idempotency_key: string };
@@ -57,6 +58,8 @@ async function learn({ stripe, database }: Tools, paymentId: string, refund: Ref
   if (!charge || typeof charge === "string") {
     throw new Error(`Stripe showed no charge for ${refund.payment_intent_id}.`);
   }
-  await database`select private.record_refund(${paymentId}, ${charge.amount_refunded})`;
+  await database`
+    select private.record_refund(${paymentId}, ${charge.amount_refunded})
+    from private.caused_by(${requestId()})`;
   return charge.amount_refunded;
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MailError, renderMail } from "../../_shared/mail/render.ts";
+import { MailError, renderMail, topicOf } from "../../_shared/mail/render.ts";
 import { messageIdOf, type SendResult } from "../../_shared/mail/send.ts";
 import { kind, PermanentError, type Tools } from "../tools.ts";
 
@@ -10,7 +10,7 @@ type Mail = {
   to_name: string | null;
   props: unknown;
   attachments: { bucket: string; path: string; filename: string }[];
-  state: "queued" | "sent" | "refused" | "failed" | "suppressed";
+  state: "queued" | "sent" | "refused" | "failed" | "suppressed" | "unsubscribed";
   is_suppressed: boolean;
 };
 
@@ -27,6 +27,10 @@ export const sendMail = kind({
     }
 
     const results = await deliver(tools, mail);
+    if (!results.length) {
+      await record(tools, mail_id, "unsubscribed", "Unsubscribed from mails of this sort.");
+      return { state: "unsubscribed" };
+    }
     const answers = results.map(({ response }) => response.replaceAll("\0", "")).join("\n");
     if (results.some((result) => !result.ok && !result.permanent)) throw new Error(answers);
     // One admin whose address is gone does not keep the report from the others.
@@ -40,24 +44,41 @@ export const sendMail = kind({
   },
 });
 
-/** Renders the mail and sends it to whom it is for. */
+type Recipient = { address: string; name: string; unsubscribeUrl?: string | undefined };
+
+/** Renders the mail and sends it to those for whom it is and who want it. */
 async function deliver(tools: Tools, mail: Mail): Promise<SendResult[]> {
   const { mailer, settings } = tools;
-  const content = await renderMail(mail.template, mail.props, { siteUrl: settings.SITE_URL }).catch(
-    (error) => {
-      throw error instanceof MailError ? new PermanentError(error.message) : error;
-    },
-  );
-  const attachments = await Promise.all(mail.attachments.map((file) => download(tools, file)));
-  const messageId = messageIdOf(mail.id, settings.MAIL_FROM);
-  return await Promise.all(
-    (await recipients(tools, mail)).map((to) =>
-      mailer.send({ ...content, to, attachments, messageId }),
-    ),
-  );
+  try {
+    const to = await readers(tools, mail, await recipients(tools, mail));
+    const attachments = await Promise.all(mail.attachments.map((file) => download(tools, file)));
+    const messageId = messageIdOf(mail.id, settings.MAIL_FROM);
+    return await Promise.all(
+      to.map(async ({ unsubscribeUrl, ...to }) => {
+        const context = { siteUrl: settings.SITE_URL, unsubscribeUrl };
+        const content = await renderMail(mail.template, mail.props, context);
+        return await mailer.send({ ...content, to, attachments, messageId, unsubscribeUrl });
+      }),
+    );
+  } catch (error) {
+    throw error instanceof MailError ? new PermanentError(error.message) : error;
+  }
 }
 
-async function recipients({ database, settings }: Tools, mail: Mail) {
+/** Who of them has not unsubscribed, each with a link to do so; all, when the mail is essential. */
+async function readers({ database }: Tools, mail: Mail, to: Recipient[]): Promise<Recipient[]> {
+  const topic = topicOf(mail.template);
+  if (!topic) return to;
+  const rows = await database<{ address: string; left: boolean; url: string | null }[]>`
+    select address, is_unsubscribed as left, unsubscribe_url as url
+    from private.subscriptions(${topic}, ${to.map(({ address }) => address)})`;
+  const subscriptions = new Map(rows.map((row) => [row.address, row]));
+  return to
+    .filter(({ address }) => !subscriptions.get(address)?.left)
+    .map((one) => ({ ...one, unsubscribeUrl: subscriptions.get(one.address)?.url ?? undefined }));
+}
+
+async function recipients({ database, settings }: Tools, mail: Mail): Promise<Recipient[]> {
   if (mail.to_address) return [{ address: mail.to_address, name: mail.to_name ?? "" }];
   const admins = settings.ADMIN_EMAIL.length
     ? settings.ADMIN_EMAIL

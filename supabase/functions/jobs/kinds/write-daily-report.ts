@@ -1,5 +1,6 @@
 import Papa from "papaparse";
 import { z } from "zod";
+import { requestId } from "../../_shared/log.ts";
 import { kind, type Tools } from "../tools.ts";
 
 const shownInMail = 200;
@@ -30,7 +31,7 @@ export const writeDailyReport = kind({
     await database`
       select private.mail_daily_report(
         ${day.report_date}, ${day.timezone}, ${count}, ${database.json(first)}, ${database.json(attachments)}
-      )`;
+      ) from private.caused_by(${requestId()})`;
     return { property_count: count };
   },
 });

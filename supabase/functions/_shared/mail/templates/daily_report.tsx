@@ -36,6 +36,7 @@ export default template({
   preview: ({ totals }) =>
     `${formatNumber(totals.bookings)} bookings, turnover ${turnover(totals)}`,
   reason: "You get this mail because you are an admin.",
+  topic: "reports",
   content: (report, link) => (
     <>
       <Title>{formatDay(report.report_date)}</Title>

@@ -18,6 +18,7 @@ export default template({
   subject: (home) => `Your listing was archived: ${home.property_title}`,
   preview: () => "Guests no longer find it. You can list it again at any time.",
   reason: "You get this mail because you host this home.",
+  topic: "listings",
   content: (home, link) => (
     <>
       <Title>Your listing was archived</Title>

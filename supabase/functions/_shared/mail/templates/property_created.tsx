@@ -16,6 +16,7 @@ export default template({
   subject: (home) => `Your listing is created: ${home.property_title}`,
   preview: (home) => `${home.city}, ${home.country_name}`,
   reason: "You get this mail because you host this home.",
+  topic: "listings",
   content: (home, link) => (
     <>
       <Title>Your listing is created</Title>
