@@ -39,6 +39,8 @@ from inquiries i, cast_of, unnest(array['one', 'two']) n where i.user_id = gil;
 insert into private.jobs (kind, max_attempts, key) values ('remove_file', 1, 'constraints:one'), ('remove_file', 1, 'constraints:two');
 insert into private.mails (template, props, key) values ('x', '{}', 'constraints:one'), ('x', '{}', 'constraints:two');
 insert into private.mail_suppressions (address, reason) values ('gone@tests.test', 'x');
+insert into private.mail_subscriptions (address, topic) values ('one@tests.test', 'reports'), ('two@tests.test', 'reports');
+insert into private.job_paces (kind, used_until) values ('remove_file', now());
 insert into private.stripe_customers (user_id, customer_id) select unnest(array[ana, gil]), unnest(array['cus_ana', 'cus_gil']) from cast_of;
 insert into daily_reports (report_date) values ('2000-01-01');
 
@@ -68,7 +70,9 @@ insert into good_rows values
   ('private.job_kinds', 'kind = ''send_mail'''),
   ('private.jobs', 'key = ''constraints:one'''),
   ('private.listings', 'property_id = (select home from props)'),
+  ('private.mail_subscriptions', 'address = ''one@tests.test'''),
   ('private.mail_suppressions', 'address = ''gone@tests.test'''),
+  ('private.job_paces', 'kind = ''remove_file'''),
   ('private.mails', 'key = ''constraints:one'''),
   ('private.occupancies', 'source_id in (select id from property_blocks, props where property_id = home)'),
   ('private.stripe_customers', 'customer_id = ''cus_gil'''),
@@ -229,7 +233,9 @@ insert into bad_changes values
 
   ('private.job_kinds', 'lease_positive', 'lease = ''0'''),
   ('private.job_kinds', 'max_attempts_positive', 'max_attempts = 0'),
+  ('private.job_kinds', 'max_per_minute_positive', 'max_per_minute = 0'),
   ('private.job_kinds', 'max_running_positive', 'max_running = 0'),
+  ('private.job_paces', 'job_paces_kind_fkey', 'kind = ''unheard_of'''),
   ('private.jobs', 'finished_when_over', 'state = ''done'''),
   ('private.jobs', 'finished_when_over', 'finished_at = now()'),
   ('private.jobs', 'lease_while_running', 'state = ''running'''),
@@ -240,6 +246,8 @@ insert into bad_changes values
 
   ('private.listings', 'listings_property_id_fkey', 'property_id = gen_random_uuid()'),
 
+  ('private.mail_subscriptions', 'address_in_lower_case', 'address = ''One@tests.test'''),
+  ('private.mail_subscriptions', 'one_subscription_an_address', 'address = ''two@tests.test'''),
   ('private.mail_suppressions', 'address_in_lower_case', 'address = ''Gone@tests.test'''),
   ('private.mails', 'attachments_are_a_list', 'attachments = ''{}'''),
   ('private.mails', 'sent_has_a_time', 'state = ''sent'''),
