@@ -13,8 +13,8 @@ export type BenchServer = Part & {
 };
 type Role = "owner" | "authenticator" | "superuser";
 
-/** As much memory for pages as an instance with 4 GB has; nothing that runs by itself. */
-const serverSettings = { shared_buffers: "1GB", autovacuum: "off" };
+/** As much memory for pages as an instance with 8 GB has; nothing that runs by itself. */
+export const serverSettings = { shared_buffers: "2GB", autovacuum: "off" };
 
 /** The files that the data is made by: when one of them changes, it is made anew. */
 const sources = ["supabase/migrations/*_{properties,reservations}.sql", "bench/homes.sql"];

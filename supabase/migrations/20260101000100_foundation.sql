@@ -91,10 +91,14 @@ comment on function private.touch_updated_at is 'Before update: keeps updated_at
 
 create function private.project_url()
 returns text
-language sql stable
+language plpgsql stable -- which keeps its plan: every search asks
 security definer -- the Vault is closed to the API roles; this gives away the public address alone
 set search_path = ''
-as $$ select rtrim(decrypted_secret, '/') from vault.decrypted_secrets where name = 'project_url' $$;
+as $$
+begin
+  return (select rtrim(decrypted_secret, '/') from vault.decrypted_secrets where name = 'project_url');
+end;
+$$;
 comment on function private.project_url is
   'The address of this project (Vault secret `project_url`), e.g. https://abc.supabase.co.';
 grant execute on function private.project_url to anon, authenticated, service_role;

@@ -46,16 +46,25 @@ create policy "People change their own profile"
   using (id = (select auth.uid()))
   with check (id = (select auth.uid()));
 
+create function private.trimmed(raw text)
+returns text
+language sql immutable
+set search_path = ''
+as $$
+  select regexp_replace(
+    raw, '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]+|[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]+$', '', 'g'
+  )
+$$;
+comment on function private.trimmed is 'A text without the spaces at its ends: those of all scripts, and those of no width.';
+
 create function private.trim_name()
 returns trigger
 language plpgsql
+security definer -- whoever writes a name cannot call helpers in private
 set search_path = ''
 as $$
 begin
-  -- The spaces of all scripts, and those of no width.
-  new.name := regexp_replace(
-    new.name, '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]+|[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]+$', '', 'g'
-  );
+  new.name := private.trimmed(new.name);
   return new;
 end;
 $$;
@@ -152,9 +161,8 @@ create table private.stripe_customers (
 comment on table private.stripe_customers is 'Under which id Stripe knows a person.';
 alter table private.stripe_customers enable row level security;
 
--- Stripe takes 25 calls a second in its test mode, and checkouts are to get most of them.
-insert into private.job_kinds (kind, priority, max_running, max_per_minute, payload_fields, description) values
-  ('create_stripe_customer', 50, 4, 600, '{user_id}', 'Makes the Stripe customer of a new user.');
+insert into private.job_kinds (kind, priority, max_running, description) values
+  ('create_stripe_customer', 50, 4, 'Makes the Stripe customer of a new user.');
 
 create function private.stripe_customer_of(user_id uuid)
 returns table (email text, name text, customer_id text)
@@ -187,18 +195,25 @@ grant execute on function private.record_stripe_customer to service_role;
 
 -- Sign-up and farewell --------------------------------------------------------------------------
 
-create function private.clean_name(raw text, user_id uuid)
+create function private.clean_name(given jsonb, field text)
 returns text
 language sql immutable
 set search_path = ''
 as $$
-  select coalesce(
-    nullif(btrim(left(btrim(regexp_replace(raw, '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]', '', 'g')), 255)), ''),
-    'Anon-' || left(replace(user_id::text, '-', ''), 8)
-  )
+  select nullif(private.trimmed(left(private.trimmed(
+    regexp_replace(given ->> field, '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]', '', 'g')
+  ), 255)), '')
+  where jsonb_typeof(given -> field) = 'string'
 $$;
 comment on function private.clean_name is
-  'A name as it may stand in a profile: a sign-up never fails for its name.';
+  'A name as it may stand in a profile, since a sign-up never fails for its name; null when nothing of it is left.';
+
+create function private.default_name(user_id uuid)
+returns text
+language sql immutable
+set search_path = ''
+as $$ select 'Anon-' || left(replace(user_id::text, '-', ''), 8) $$;
+comment on function private.default_name is 'What somebody is called who has given no name.';
 
 create function private.open_account()
 returns trigger
@@ -213,7 +228,12 @@ begin
   insert into public.profiles (id, name, provider_avatar_url)
   values (
     new.id,
-    private.clean_name(coalesce(given ->> 'name', given ->> 'full_name', given ->> 'user_name'), new.id),
+    coalesce(
+      private.clean_name(given, 'name'),
+      private.clean_name(given, 'full_name'),
+      private.clean_name(given, 'user_name'), -- at GitHub, where a name may be left empty
+      private.default_name(new.id)
+    ),
     -- Anyone can send metadata at sign-up; the provider's name is set by the auth service alone.
     case
       when new.raw_app_meta_data ->> 'provider' in ('google', 'github')
@@ -249,7 +269,7 @@ begin
   exception when foreign_key_violation then
     -- A booking or an invoice names this person: the row stays, the name goes.
     update public.profiles
-    set name = private.clean_name(null, old.id), avatar_path = null, provider_avatar_url = null
+    set name = private.default_name(old.id), avatar_path = null, provider_avatar_url = null
     where id = old.id;
   end;
   perform private.audit('account.deleted', 'profiles', old.id);
@@ -407,8 +427,8 @@ create policy "People delete their own avatars"
   using (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text);
 
 
-insert into private.job_kinds (kind, priority, max_running, payload_fields, description) values
-  ('remove_file', 90, 8, '{bucket,path}', 'Removes a file from Storage that nothing refers to any more.');
+insert into private.job_kinds (kind, priority, max_running, description) values
+  ('remove_file', 90, 8, 'Removes a file from Storage that nothing refers to any more.');
 
 create function private.remove_file(bucket text, path text)
 returns void

@@ -919,35 +919,54 @@ grant execute on function public.toggle_favorite to authenticated;
 
 create function private.search_words(raw text)
 returns text[]
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = ''
 -- Split by hand rather than by a text search parser, so that a query is split as the text was, and
 -- no input means anything special. The ICU collation knows the letters of every script.
 as $$
-  select coalesce(array_agg(distinct left(word, 60)), '{}')
-  from regexp_split_to_table(
-    lower(extensions.unaccent('extensions.unaccent'::regdictionary, raw) collate "und-x-icu"),
-    '[^[:alnum:]]+'
-  ) as word
-  where word <> ''
+begin
+  return array(
+    select distinct left(word, 60) collate "C"
+    from regexp_split_to_table(
+      lower(extensions.unaccent('extensions.unaccent'::regdictionary, raw) collate "und-x-icu"),
+      '[^[:alnum:]]+'
+    ) as word
+    where word <> ''
+  );
+end;
 $$;
 comment on function private.search_words is 'The distinct words of a text, in lower case and without accents.';
 
 create function private.search_terms(query text)
 returns text[]
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = ''
 as $$
-  select array(
+begin
+  if coalesce(query, '') !~ '\S' then
+    return null;
+  end if;
+  return array(
     select word from unnest(private.search_words(left(btrim(query), 500))) word
-    order by length(word) desc, word
+    order by length(word) desc, word collate "C"
     limit 12
-  )
-  where query ~ '\S'
+  );
+end;
 $$;
 comment on function private.search_terms is
   'What somebody typed, each of it the start of a word to be found: the twelve longest of the first 500 characters. Null when '
   'nothing was typed.';
+
+create function private.search_pattern(terms text[])
+returns tsquery
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+begin
+  return (select string_agg(quote_literal(term) || ':*', ' & ')::tsquery from unnest(terms) term);
+end;
+$$;
+comment on function private.search_pattern is 'All terms to be found, each as the start of a word; null when there is none.';
 
 create function private.word_starts(words tsvector)
 returns text[]
@@ -956,7 +975,7 @@ set search_path = ''
 as $$
   select array_agg(left(word, letters))
   from unnest(tsvector_to_array(words)) word
-  cross join unnest('{1,2,3,4,6}'::integer[]) letters
+  cross join unnest('{1,2,3,4,5,6,8}'::integer[]) letters
   where letters <= length(word)
 $$;
 comment on function private.word_starts is
@@ -966,9 +985,45 @@ comment on function private.word_starts is
 create function private.longest_start(term text)
 returns text
 language sql immutable parallel safe
-set search_path = ''
-as $$ select left(term, case when length(term) < 6 then least(length(term), 4) else 6 end) $$;
+return left(term, case when length(term) >= 8 then 8 when length(term) >= 6 then 6 else 5 end);
 comment on function private.longest_start is 'The longest of private.word_starts that every word has which begins with this term.';
+
+create function private.place_in_time(at timestamptz)
+returns bigint
+language sql immutable parallel safe
+return extract(epoch from at - timestamptz 'epoch')::bigint / 32;
+comment on function private.place_in_time is 'An instant as a place on the axis that private.bands divides; a price is a place as it is.';
+
+create function private.bands(place bigint)
+returns bigint[]
+language sql immutable parallel safe
+set search_path = '' -- so it stays a call, rather than a long expression that each search would plan
+as $$
+  select array[
+    place >> 7 << 3, (place >> 10 << 3) + 1, (place >> 13 << 3) + 2,
+    (place >> 16 << 3) + 3, (place >> 19 << 3) + 4, (place >> 22 << 3) + 5
+  ]
+$$;
+comment on function private.bands is
+  'The bands that a place on an axis lies in: one on each of six levels, from 128 wide (an hour, or 1.28 dollars), each '
+  'eight times as wide as the one before. An index on them knows what lies where without looking at rows.';
+
+create function private.bands_between(low bigint, high bigint)
+returns bigint[]
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+declare
+  level integer := 0;
+begin
+  while level < 5 and (high >> 7 + 3 * level) - (low >> 7 + 3 * level) > 16 loop
+    level := level + 1;
+  end loop;
+  return array(select (band << 3) + level from generate_series(low >> 7 + 3 * level, high >> 7 + 3 * level) band);
+end;
+$$;
+comment on function private.bands_between is
+  'The bands of one level that cover an axis from one place to another: few, unless they are the widest.';
 
 create table private.listings (
   property_id uuid primary key references public.properties (id) on delete cascade,
@@ -1001,7 +1056,12 @@ create index listings_of_country on private.listings (country_code, created_at d
 create index listings_of_category on private.listings (category, created_at desc, property_id desc)
   include (country_code, guests, bedrooms, bathrooms, price_per_night);
 create index listings_of_host on private.listings (host_id, created_at desc, property_id desc);
-create index listings_by_word_starts on private.listings using gin (private.word_starts(words));
+-- Each change is written to its place at once: a list of what is pending would be read by every search.
+create index listings_by_words on private.listings using gin (
+  (private.word_starts(words)) collate "C",
+  private.bands(private.place_in_time(created_at)),
+  private.bands(price_per_night)
+) with (fastupdate = off);
 
 create function private.keep_listing()
 returns trigger
@@ -1029,6 +1089,7 @@ create trigger keep_listing
 
 create type private.property_search as (
   terms text[],
+  pattern tsquery,
   country text,
   category text,
   guests integer,
@@ -1047,6 +1108,7 @@ create type private.property_search as (
   caller uuid
 );
 comment on type private.property_search is 'What somebody looks for: the arguments of search_properties(), as its helpers hand them on.';
+comment on column private.property_search.pattern is 'The terms as text search takes them.';
 
 create function private.check_search(search private.property_search)
 returns void
@@ -1098,11 +1160,12 @@ comment on function private.decode_cursor is
 
 create function private.search_filters(search private.property_search)
 returns text
-language sql immutable
+language plpgsql immutable
 set search_path = ''
 -- Only what is asked for becomes part of a statement, so that each search is planned for itself.
 as $$
-  select concat_ws(
+begin
+  return concat_ws(
     ' and ', 'true',
     case when search.country is not null then 'l.country_code = $1.country' end,
     case when search.category is not null then 'l.category = $1.category' end,
@@ -1123,46 +1186,22 @@ as $$
         when 'price_desc' then '(l.price_per_night, l.property_id) < ($1.after_key, $1.after_id)'
       end
     end
-  )
+  );
+end;
 $$;
 comment on function private.search_filters is 'The conditions that the indexes of listings answer by themselves; $1 is the search.';
 
-create function private.search_key(search private.property_search)
-returns text
-language sql immutable
-set search_path = ''
-as $$ select case search.sort when 'newest' then 'l.created_at' else 'l.price_per_night' end $$;
-comment on function private.search_key is 'The column that a search is sorted by.';
-
-create function private.search_order(search private.property_search)
-returns text
-language sql immutable
-set search_path = ''
-as $$
-  select format(
-    '%1$s %2$s, l.property_id %2$s',
-    private.search_key(search), case search.sort when 'price_asc' then 'asc' else 'desc' end
-  )
-$$;
-comment on function private.search_order is 'The order of a search.';
-
-create function private.search_query(search private.property_search)
-returns tsquery
-language sql immutable
-set search_path = ''
-as $$ select string_agg(quote_literal(term) || ':*', ' & ')::tsquery from unnest(search.terms) term $$;
-comment on function private.search_query is 'All terms to be found, each as the start of a word; null when there is none.';
-
 create function private.search_lookups(search private.property_search)
 returns text
-language sql immutable
+language plpgsql immutable
 set search_path = ''
 -- What is in brackets with a limit or an offset is looked up for one row after the other, and never
 -- joined as a whole. The last vacancy that begins by check-in has to hold the stay to its end.
 as $$
-  select concat_ws(
+begin
+  return concat_ws(
     ' and ', 'true',
-    case when search.terms is not null then 'l.words @@ private.search_query($1)' end,
+    case when search.terms is not null then 'l.words @@ $1.pattern' end,
     case when search.check_in is not null then
       '(
         select v.nights from private.vacancies v
@@ -1175,12 +1214,50 @@ as $$
         offset 0
       )'
     end
-  )
+  );
+end;
 $$;
 comment on function private.search_lookups is 'The conditions for which a row has to be looked at; $1 is the search.';
 
+create function private.search_key(search private.property_search)
+returns text
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  return case search.sort when 'newest' then 'l.created_at' else 'l.price_per_night' end;
+end;
+$$;
+comment on function private.search_key is 'The column that a search is sorted by.';
+
+create function private.search_place(search private.property_search)
+returns text
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  return case search.sort when 'newest' then 'private.place_in_time(l.created_at)' else 'l.price_per_night' end;
+end;
+$$;
+comment on function private.search_place is 'The same as a place on the axis that private.bands divides.';
+
+create function private.search_order(search private.property_search)
+returns text
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  return format(
+    '%1$s %2$s, l.property_id %2$s',
+    private.search_key(search), case search.sort when 'price_asc' then 'asc' else 'desc' end
+  );
+end;
+$$;
+comment on function private.search_order is 'The order of a search.';
+
 create function private.page_in_order(
-  search private.property_search, rows_to_see integer, out page uuid[], out is_complete boolean
+  search private.property_search, rows_to_see integer,
+  out page uuid[], out is_complete boolean, out low bigint, out high bigint
 )
 language plpgsql stable
 set search_path = ''
@@ -1188,27 +1265,31 @@ as $$
 begin
   execute format(
     'with next_rows as materialized (
-      select l.property_id, %1$s %2$s from private.listings l where %3$s order by %4$s limit $2
+      select l.property_id, %1$s, %2$s as fits from private.listings l where %3$s order by %4$s limit $2
     ),
     page as materialized (
-      select array(select l.property_id from next_rows l where %5$s order by %4$s limit $1.page_size) as ids
+      select array(select l.property_id from next_rows l where l.fits order by %4$s limit $1.page_size) as ids
     )
-    select ids, cardinality(ids) = $1.page_size or (select count(*) from next_rows) < $2 from page',
+    select ids, cardinality(ids) = $1.page_size or rows < $2, low, high
+    from page, lateral (
+      select count(*) as rows, min(%5$s) as low, max(%5$s) as high from next_rows l
+      where cardinality(ids) < $1.page_size
+    ) seen',
     private.search_key(search),
-    case when search.terms is not null then ', l.words' end,
+    private.search_lookups(search),
     private.search_filters(search),
     private.search_order(search),
-    private.search_lookups(search)
+    private.search_place(search)
   )
-  into page, is_complete
+  into page, is_complete, low, high
   using search, rows_to_see;
 end;
 $$;
 comment on function private.page_in_order is
   'The page as far as it is found among the next so many rows that pass the filters, in their order. Complete when it is '
-  'full or when there were no more rows.';
+  'full or when there were no more rows; else with the places between which those rows lie.';
 
-create function private.page_of_all(search private.property_search)
+create function private.page_of_all(search private.property_search, bands bigint[] default null)
 returns uuid[]
 language plpgsql stable
 set search_path = ''
@@ -1219,21 +1300,26 @@ declare
   vacant uuid[];
   page uuid[];
 begin
-  if search.terms is not null then
-    starts := array(select private.longest_start(term) from unnest(search.terms) term);
-    conditions := conditions || ' and private.word_starts(l.words) @> $2';
-  elsif search.check_in is not null then
+  if search.check_in is not null and bands is null then
     -- When next to nothing is free, that is the place to begin, which the planner could not tell.
     vacant := array(
       select v.property_id from private.vacancies v
       where v.nights @> daterange(search.check_in, search.check_out) limit 30001
     );
-    conditions := conditions || case
-      when cardinality(vacant) <= 30000 then ' and l.property_id = any ($3)'
-      else ' and l.property_id in (
-        select v.property_id from private.vacancies v where v.nights @> daterange($1.check_in, $1.check_out)
-      )'
-    end;
+  end if;
+
+  if cardinality(vacant) <= 30000 then
+    conditions := conditions || ' and l.property_id = any ($4)';
+  elsif search.terms is not null then
+    starts := array(select private.longest_start(term) from unnest(search.terms) term);
+    conditions := conditions || ' and (private.word_starts(l.words) collate "C") @> $2';
+    if bands is not null then
+      conditions := conditions || format(' and private.bands(%s) && $3', private.search_place(search));
+    end if;
+  elsif search.check_in is not null then
+    conditions := conditions || ' and l.property_id in (
+      select v.property_id from private.vacancies v where v.nights @> daterange($1.check_in, $1.check_out)
+    )';
   end if;
 
   execute format(
@@ -1242,12 +1328,13 @@ begin
     private.search_key(search), conditions, private.search_order(search)
   )
   into page
-  using search, starts, vacant;
+  using search, starts, bands, vacant;
   return page;
 end;
 $$;
 comment on function private.page_of_all is
-  'The page when few rows fit: gathers all of them through whichever index knows best, and sorts them.';
+  'The page when few rows fit: gathers all of them through whichever index knows best, and sorts them. With bands only '
+  'those that lie in them.';
 
 create function private.find_page(search private.property_search)
 returns uuid[]
@@ -1256,27 +1343,62 @@ set search_path = ''
 -- For the next page, never for a report: no pass over a whole table, no compiled plans.
 set enable_seqscan = off
 set jit = off
+-- The numbers have been measured by `npm run bench:search`.
 as $$
 declare
-  rows_to_see integer;
+  seen record;
   page uuid[];
-  is_complete boolean;
+  is_rare boolean;
+  bands bigint[];
+  reach bigint;
+  far bigint;
 begin
   if search.terms is null and search.check_in is null then
     return (private.page_in_order(search, search.page_size)).page;
   end if;
 
-  -- Most searches fill their page from the next few rows. When a step finds less than an eighth of a
-  -- page, what fits is so rare that gathering all of it is less work than going on. (Measured by
-  -- `npm run bench:search`, as the numbers below.)
-  foreach rows_to_see in array '{1000, 12000}'::integer[] loop
-    select p.page, p.is_complete into page, is_complete from private.page_in_order(search, rows_to_see) p;
-    if is_complete then
+  -- Most searches fill their page from the next few rows.
+  select * into seen from private.page_in_order(search, case when search.terms is null then 1000 else 500 end);
+  page := seen.page;
+  if seen.is_complete then
+    return page;
+  end if;
+
+  if search.terms is null then
+    -- When less than an eighth of a page was found, what fits is so rare that gathering all of it is
+    -- less work than going on.
+    if cardinality(page) * 8 >= search.page_size then
+      select * into seen from private.page_in_order(search, 12000);
+      if seen.is_complete then
+        return seen.page;
+      end if;
+    end if;
+    return private.page_of_all(search);
+  end if;
+
+  -- Words are looked up as far along the order as they should fill the page several times, going by
+  -- what was found so far, and further and further when they did not.
+  far := case search.sort
+    when 'newest' then (select private.place_in_time(min(l.created_at)) from private.listings l)
+    when 'price_asc' then (select max(l.price_per_night) from private.listings l)
+    else (select min(l.price_per_night) from private.listings l)
+  end;
+  reach := seen.high - seen.low + 1;
+  loop
+    is_rare := cardinality(page) * 8 < search.page_size;
+    reach := reach * greatest(12, least(
+      12 * search.page_size / greatest(cardinality(page), 0.5), case when search.check_in is null then 400 else 25 end
+    ));
+    bands := case
+      when is_rare and bands is not null then null -- all of them are soon looked up
+      when search.sort = 'price_asc' and seen.low + reach < far then private.bands_between(seen.low, seen.low + reach)
+      when search.sort <> 'price_asc' and seen.high - reach > far then private.bands_between(seen.high - reach, seen.high)
+    end;
+    page := private.page_of_all(search, bands);
+    if cardinality(page) = search.page_size or bands is null then
       return page;
     end if;
-    exit when cardinality(page) * 8 < search.page_size;
   end loop;
-  return private.page_of_all(search);
 end;
 $$;
 comment on function private.find_page is 'The properties of the next page. Its work is bounded by the page and by what fits, not by the table.';
@@ -1324,12 +1446,13 @@ security definer -- sees what is taken; says itself what is seen (listed ones al
 set search_path = ''
 as $$
 declare
+  terms text[] := private.search_terms(query);
   search private.property_search;
   page uuid[];
   files text := private.project_url() || '/storage/v1/object/public/property-images/';
 begin
   search := row(
-    private.search_terms(query), country, category, guests, bedrooms, bathrooms,
+    terms, private.search_pattern(terms), country, category, guests, bedrooms, bathrooms,
     min_price, max_price, check_in, check_out, host, favorites_only, sort, page_size, null, null, auth.uid()
   );
   perform private.check_search(search);

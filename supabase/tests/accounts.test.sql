@@ -16,9 +16,10 @@ select is(role, 'user', 'everyone begins as a user') from user_roles, cast_of wh
 
 create temp table odd_names on commit drop as
 select tests.create_user(null) as nobody, tests.create_user('   ') as blank,
-  tests.create_user(E'  Li\u0007 \u202eNa  ') as controls, tests.create_user(repeat('й', 400)) as long;
+  tests.create_user(E'\u200b\u3000') as invisible, tests.create_user(E'  Li\u0007 \u202eNa  ') as controls, tests.create_user(repeat('й', 400)) as long;
 select matches(name, '^Anon-[0-9a-f]{8}$', 'who gives no name is called Anon') from profiles, odd_names where id = nobody;
 select matches(name, '^Anon-[0-9a-f]{8}$', 'spaces are no name') from profiles, odd_names where id = blank;
+select matches(name, '^Anon-[0-9a-f]{8}$', 'nor are those of other scripts or of no width') from profiles, odd_names where id = invisible;
 select is(name, 'Li Na', 'control characters are taken out at sign-up') from profiles, odd_names where id = controls;
 select is(char_length(name), 255, 'a name has at most 255 characters') from profiles, odd_names where id = long;
 
@@ -26,7 +27,13 @@ insert into auth.users (id, email, raw_user_meta_data, raw_app_meta_data) values
   ('00000000-0000-4000-8000-00000000aaaa', 'p@tests.test',
    '{"full_name": "Pia", "avatar_url": "https://lh3.googleusercontent.com/a/x"}', '{"provider": "google"}'),
   ('00000000-0000-4000-8000-00000000bbbb', 'q@tests.test',
-   '{"name": "Quin", "role": "admin", "avatar_url": "https://lh3.googleusercontent.com/a/x"}', '{"provider": "email"}');
+   '{"name": "Quin", "role": "admin", "avatar_url": "https://lh3.googleusercontent.com/a/x"}', '{"provider": "email"}'),
+  ('00000000-0000-4000-8000-00000000cccc', 'r@tests.test',
+   '{"name": " ", "full_name": "", "user_name": "octo", "avatar_url": "https://avatars.githubusercontent.com/u/1"}', '{"provider": "github"}'),
+  ('00000000-0000-4000-8000-00000000dddd', 's@tests.test', '{"name": {"first": "Sam"}, "full_name": 7}', '{"provider": "email"}');
+select is(name, 'octo', 'who left their name at GitHub empty is called as they sign in there')
+from profiles where id = '00000000-0000-4000-8000-00000000cccc';
+select matches(name, '^Anon-[0-9a-f]{8}$', 'what is no text is no name') from profiles where id = '00000000-0000-4000-8000-00000000dddd';
 select is(avatar_url(p), 'https://lh3.googleusercontent.com/a/x', 'Google''s picture is taken over')
 from profiles p where id = '00000000-0000-4000-8000-00000000aaaa';
 select is(avatar_url(p), null, 'a picture that the user names is not') from profiles p where id = '00000000-0000-4000-8000-00000000bbbb';
