@@ -279,6 +279,18 @@ exception when integrity_constraint_violation then
   return name;
 end $$;
 
+create function pg_temp.touch(name text, condition text) returns timestamptz language plpgsql as $$
+declare
+  touched timestamptz;
+begin
+  execute format('update %s set updated_at = ''2000-01-01'' where %s returning updated_at', name, condition) into touched;
+  return touched;
+end $$;
+
+select is(pg_temp.touch(table_name, condition), now(), table_name || ' says itself when it was changed')
+from good_rows
+where exists (select from pg_attribute a where a.attrelid = table_name::regclass and a.attname = 'updated_at');
+
 do $$
 declare
   name text;
