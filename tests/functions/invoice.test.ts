@@ -185,6 +185,13 @@ describe("what people write", () => {
     expect(text).toContain("tmil :sunglasses: □");
   });
 
+  it("prints letters with accents that only another font has", async () => {
+    const { text } = await read(await renderInvoice(invoice([line("\uff21\u0301 水\u0300")])));
+    expect(text).toContain("\uff21");
+    expect(text).toContain("水");
+    expect(text).not.toContain("□");
+  });
+
   it("drops what would steer or break the text", async () => {
     const { text } = await read(
       await renderInvoice(invoice([line("a\u202egnp.exe\u0000\u0007b\r\nsecond line")])),
@@ -209,6 +216,14 @@ describe("any number of lines and any length of names", () => {
         expect(pages.filter((page) => page.includes(`Night ${night}.`))).toHaveLength(1);
       }
     }
+  });
+
+  it("stays small, though each of many hundred letters is another one", async () => {
+    const letters = (from: number) =>
+      String.fromCodePoint(...Array.from({ length: 255 }, (_, index) => from + index));
+    const booking = [line(`${letters(0x4e00)}, ${letters(0x5200)}, Japan`, 3), line("Service fee")];
+    const pdf = await renderInvoice(invoice(booking, { buyer: { name: letters(0xac00) } }));
+    expect(pdf.byteLength).toBeLessThan(60_000);
   });
 
   it("stays on the paper in the worst case", async () => {

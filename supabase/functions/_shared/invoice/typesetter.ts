@@ -111,19 +111,24 @@ export class Typesetter {
     for (const { segment, index } of graphemes.segment(text)) {
       const level = directions?.levels[index] ?? 0;
       const mirrored = level % 2 ? (bidi.getMirroredCharacter(segment) ?? segment) : segment;
-      const piece = { ...this.#choose(mirrored, main), level };
-      const last = pieces.at(-1);
-      if (last?.font === piece.font && last.level === level) last.text += piece.text;
-      else pieces.push(piece);
+      for (const chosen of this.#choose(mirrored, main)) {
+        const last = pieces.at(-1);
+        if (last?.font === chosen.font && last.level === level) last.text += chosen.text;
+        else pieces.push({ ...chosen, level });
+      }
     }
     return pieces;
   }
 
-  #choose(grapheme: string, main: LoadedFont): { text: string; font: LoadedFont } {
+  #choose(grapheme: string, main: LoadedFont): { text: string; font: LoadedFont }[] {
     const font = [main, ...this.#fonts.fallbacks].find((one) => covers(one, grapheme));
-    if (font) return { text: grapheme, font };
+    if (font) return [{ text: grapheme, font }];
     const spelled = this.#fonts.spell(grapheme);
-    return { text: spelled.trim() && covers(main, spelled) ? spelled : MISSING, font: main };
+    if (spelled.trim() && covers(main, spelled)) return [{ text: spelled, font: main }];
+    // A letter of one font with an accent of another.
+    const characters = [...grapheme].filter((character) => !INVISIBLE.test(character));
+    if (characters.length > 1) return characters.flatMap((one) => this.#choose(one, main));
+    return [{ text: MISSING, font: main }];
   }
 }
 
