@@ -101,6 +101,10 @@ select tests.create_property(gil, 'Never booked') from cast_of;
 select lives_ok(format('delete from auth.users where id = %L', (select gil from cast_of)), 'an account is deleted');
 select is_empty(format('select from profiles where id = %L', (select gil from cast_of)), 'its profile goes');
 select is_empty($$ select from properties where title = 'Never booked' $$, 'and its listings');
+update profiles set avatar_path = ana || '/last.png' from cast_of where id = ana;
+select lives_ok(format('delete from auth.users where id = %L', (select ana from cast_of)), 'an account with an avatar is deleted');
+select is(count(*), 1::bigint, 'and the file is removed, known to Storage already or not')
+from private.jobs, cast_of where kind = 'remove_file' and payload ->> 'path' = ana || '/last.png';
 
 select * from finish();
 rollback;

@@ -166,5 +166,14 @@ select pg_temp.leave(olga) from cast_of;
 select tests.as_user(olga) from cast_of;
 select tests.refuses(pg_temp.stay('reserve', 'other', 10, 3), 401, 'not_signed_in', 'a token that outlived its account holds nothing');
 
+-- What the audit log keeps
+select tests.as_operator();
+select results_eq(
+  format($$ select action, actor_id, details from private.audit_log where subject_id = %L order by id $$, (select id from held)),
+  format($$ values ('reservation.held', %1$L::uuid, '{"total": %2$s, "currency": "usd"}'::jsonb),
+    ('reservation.expired', null, '{"from": "held", "refund_amount": 0}') $$,
+    (select gil from cast_of), (select r.total from reservations r join held using (id))),
+  'the audit log says who held, and that nobody let it lapse');
+
 select * from finish();
 rollback;
