@@ -1387,7 +1387,7 @@ begin
   loop
     is_rare := cardinality(page) * 8 < search.page_size;
     reach := reach * greatest(12, least(
-      12 * search.page_size / greatest(cardinality(page), 0.5), case when search.check_in is null then 400 else 25 end
+      12 * search.page_size / greatest(cardinality(page), 1), case when search.check_in is null then 400 else 25 end
     ));
     bands := case
       when is_rare and bands is not null then null -- all of them are soon looked up
