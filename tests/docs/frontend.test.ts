@@ -80,9 +80,9 @@ beforeEach(() => {
 /** Where the page has sent the browser. */
 const gone = () => String(bar.assign.mock.lastCall?.[0]);
 
-/** Follows the link of a mail. */
-function open(text: string): void {
-  bar.search = new URL(/http\S+/.exec(text)![0]).search;
+/** Follows a link of a mail. */
+function open(text: string, link = /http\S+/): void {
+  bar.search = new URL(link.exec(text)![0]).search;
 }
 
 const refusal = (hint: string) => expect.objectContaining({ hint, message: expect.any(String) });
@@ -209,6 +209,9 @@ test("a host lists a home with pictures, keeps dates free, and takes it off", as
   await host.unblock(block.id);
   expect(await visitor.taken(home.id, inDays(30), inDays(60))).toEqual([]);
   expect(await host.takeOff(home.id)).toBe("deleted");
+
+  open((await mailTo(host.email, /listing is created/)).text, /http\S+unsubscribe\S+/);
+  expect(await visitor.unsubscribe()).toBe("listings");
 });
 
 describe("a guest", () => {
