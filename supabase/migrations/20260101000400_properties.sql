@@ -1151,8 +1151,8 @@ begin
   if parts[1] is distinct from sort then
     perform private.refuse(400, 'invalid_cursor', 'This page_cursor is not one that a search in this order has given out.');
   end if;
-  sort_key := parts[2];
-  id := parts[3];
+  sort_key := parts[2]::bigint;
+  id := parts[3]::uuid;
 end;
 $$;
 comment on function private.decode_cursor is
@@ -1395,10 +1395,9 @@ begin
       when search.sort <> 'price_asc' and seen.high - reach > far then private.bands_between(seen.high - reach, seen.high)
     end;
     page := private.page_of_all(search, bands);
-    if cardinality(page) = search.page_size or bands is null then
-      return page;
-    end if;
+    exit when cardinality(page) = search.page_size or bands is null;
   end loop;
+  return page;
 end;
 $$;
 comment on function private.find_page is 'The properties of the next page. Its work is bounded by the page and by what fits, not by the table.';
