@@ -86,10 +86,10 @@ export class Platform {
     }
   }
 
-  /** A function's process ends as by a power cut. */
-  killFunction(name: string): void {
+  /** Processes of functions end as by a power cut: those of one function, or all. */
+  killFunctions(name?: string): void {
     for (const [functionName, pid] of this.#functions()) {
-      if (functionName === name) process.kill(pid, "SIGKILL");
+      if (!name || functionName === name) process.kill(pid, "SIGKILL");
     }
   }
 
