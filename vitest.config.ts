@@ -28,6 +28,17 @@ export default defineConfig({
         extends: true,
         test: { name: "fuzz", include: ["tests/fuzz/*.test.ts"] },
       },
+      {
+        extends: true,
+        // After all others: what they left in logs and mails is looked through as well.
+        test: {
+          name: "attacks",
+          include: ["tests/attacks/*.test.ts"],
+          fileParallelism: false,
+          // One world for all of them.
+          isolate: false,
+        },
+      },
     ],
   },
 });

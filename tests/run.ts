@@ -8,7 +8,7 @@ import { type Settings, StartError, statusOf } from "../local/settings.ts";
 import { runCli } from "../local/supabase.ts";
 import { type Counts, runDatabaseTests } from "./db.ts";
 import { runPgCronTests } from "./pgcron/run.ts";
-import { withFreshStack } from "./stack.ts";
+import { logOf, withFreshStack } from "./stack.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const functions = globSync("supabase/functions/*/index.ts", { cwd: root });
@@ -50,6 +50,7 @@ const onStack: Record<string, Step[]> = {
   functions: [{ name: "Functions alone", run: (settings) => vitest("functions", envOf(settings)) }],
   api: [{ name: "API", run: (settings) => vitest("api", envOf(settings)) }],
   fuzz: [{ name: "Hostile input", run: (settings) => vitest("fuzz", envOf(settings)) }],
+  attacks: [{ name: "Attacks", run: (settings) => vitest("attacks", envOf(settings)) }],
 };
 const advisors = ["db", "advisors", "--level", "info", "--fail-on", "error"];
 
@@ -104,7 +105,7 @@ async function tool(name: string, args: string[]): Promise<Counts> {
 
 /** The stack's addresses and keys, and the settings of its functions, for tests to find. */
 function envOf(settings: Settings) {
-  return { ...settings.functionEnv, ...statusOf(settings) };
+  return { ...settings.functionEnv, ...statusOf(settings), STACK_LOG: logOf(settings) };
 }
 
 /** A project of `vitest.config.ts`. */

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { askedToStop } from "../local/processes.ts";
@@ -13,10 +13,34 @@ process.env.LITE_AUTH_BCRYPT_COST ??= "4";
 export async function withFreshStack<T>(work: (settings: Settings) => Promise<T>): Promise<T> {
   const asked = askedToStop();
   return await withFreshSettings(async (settings) => {
+    const stopKeeping = keepOutput(logOf(settings));
     const stack = await startStack(settings, console.log);
     const interrupted = asked.then(() => Promise.reject(new StartError("Interrupted.")));
-    return await Promise.race([work(settings), interrupted]).finally(stack.stop);
+    const worked = Promise.race([work(settings), interrupted]).finally(stack.stop);
+    return await worked.finally(stopKeeping);
   });
+}
+
+/** What a stack has said so far, for tests that look through it. */
+export function logOf({ dataDir }: Settings): string {
+  return join(dataDir, "stack.log");
+}
+
+/** Writes what this process says to a file as well, until it is told to stop. */
+function keepOutput(path: string): () => void {
+  const kept = [process.stdout, process.stderr].map((stream) => {
+    const write = stream.write;
+    stream.write = ((chunk: string | Uint8Array, ...more: []) => {
+      appendFileSync(path, chunk);
+      return write.call(stream, chunk, ...more);
+    }) as typeof write;
+    return () => {
+      stream.write = write;
+    };
+  });
+  return () => {
+    for (const restore of kept) restore();
+  };
 }
 
 /** Lends free ports and a folder that is gone afterwards. */
