@@ -63,6 +63,10 @@ select is((me()).email, gil || '@tests.test', 'me() knows one''s own address') f
 select is((me()).role::text, 'user', 'and role');
 select tests.as_visitor();
 select throws_ok('select me()', '42501', null, 'a visitor is nobody');
+select tests.act_as('authenticated', '{"role": "authenticated"}');
+select tests.refuses('select ' || call, 401, 'not_signed_in', 'a token without a user is nobody to ' || call)
+from unnest(array['me()', 'toggle_favorite(null)', 'reserve(null, null, null, null)', 'release_hold(null)', 'preview_cancellation(null)',
+  'cancel_reservation(null)']) call;
 
 -- Roles
 select tests.as_user(gil) from cast_of;
@@ -97,6 +101,11 @@ select throws_ok('update private.audit_log set action = ''x''', '42501', null, '
 select throws_ok('delete from private.audit_log', '42501', null, 'nor shortened');
 
 -- Farewell
+create function pg_temp.leave(person uuid) returns void language sql security definer as $$ delete from auth.users where id = person $$;
+select pg_temp.leave(agent) from cast_of;
+select tests.as_user(agent) from cast_of;
+select tests.refuses('select me()', 404, 'not_found', 'a token that outlived its account is nobody any more');
+select tests.as_operator();
 select tests.create_property(gil, 'Never booked') from cast_of;
 select lives_ok(format('delete from auth.users where id = %L', (select gil from cast_of)), 'an account is deleted');
 select is_empty(format('select from profiles where id = %L', (select gil from cast_of)), 'its profile goes');

@@ -126,6 +126,7 @@ select results_eq('select kind, attempts, last_error from failed_jobs()', $$ val
 select is((job_stats()).failed, 1::bigint, 'and counts');
 select lives_ok('select retry_job((select id from failed_jobs()))', 'and tries again');
 select is_empty('select * from failed_jobs()', 'then it is none');
+select tests.refuses('select * from failed_jobs(' || n || ')', 400, 'invalid_page_size', 'no page of ' || n) from unnest(array['0', '101', 'null']) n;
 select tests.refuses('select retry_job(gen_random_uuid())', 404, 'not_found', 'a job that is not there');
 
 -- What the worker answers
