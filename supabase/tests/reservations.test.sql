@@ -9,14 +9,14 @@ select tests.create_user('Ana') as ana, tests.create_user('Gil') as gil, tests.c
 grant select on cast_of to public;
 create temp table props on commit drop as
 select tests.create_property(ana, 'Ana''s cottage', 12345) as home, tests.create_property(ana, 'A palace', 99999999) as palace,
-  tests.create_property(ana, 'Ana''s draft') as draft,
+  tests.create_property(ana, 'Ana''s draft') as draft, tests.create_property(ana, 'A tent', 24) as tent,
   tests.create_property(agent, 'Another home') as other from cast_of;
 grant select on props to public;
 update properties set status = 'draft' where id = (select draft from props);
 
 create function pg_temp.stay(fn text, place text, days_ahead integer, nights integer, guests integer default 2) returns text language sql as $$
   select format('select * from %s(%s, current_date + %s, current_date + %s, %s)', fn,
-    coalesce((select quote_literal(case place when 'home' then home when 'palace' then palace when 'draft' then draft when 'other' then other end) from props), 'null'),
+    coalesce((select quote_literal(case place when 'home' then home when 'palace' then palace when 'tent' then tent when 'draft' then draft when 'other' then other end) from props), 'null'),
     days_ahead, days_ahead + nights, guests)
 $$;
 -- A day passes for a reservation: the clock of a test stands still.
@@ -46,6 +46,7 @@ select tests.refuses(pg_temp.stay('reserve', 'home', 10, 3, 0), 400, 'invalid_gu
 select tests.refuses(pg_temp.stay('reserve', 'nowhere', 10, 3), 404, 'not_found', 'nowhere');
 select tests.refuses(pg_temp.stay('reserve', 'draft', 10, 3), 404, 'not_found', 'a draft');
 select tests.refuses(pg_temp.stay('reserve', 'palace', 10, 30), 400, 'amount_too_large', 'more than one payment carries');
+select tests.refuses(pg_temp.stay('reserve', 'tent', 10, 2), 400, 'amount_too_small', 'less than a card payment can be');
 select tests.as_user(ana) from cast_of;
 select tests.refuses(pg_temp.stay('reserve', 'home', 10, 3), 400, 'own_property', 'one''s own');
 
