@@ -52,6 +52,21 @@ select is((private.finish_job(id, lease_token, '{"ok": true}')), true, 'done') f
 select is(kind, 'test_soon', 'then the third one may run') from private.claim_jobs(10);
 select is(private.finish_job(id, gen_random_uuid()), null, 'a stranger to the lease reports nothing') from claimed where kind = 'test_later' limit 1;
 
+-- What goes first
+select tests.as_operator();
+insert into private.job_kinds (kind, priority, description) values ('test_first', -2, 'At once.'), ('test_last', -1, 'Whenever.');
+select private.enqueue(kind, '{}', kind || hours, now() - make_interval(hours => hours))
+from (values ('test_last', 3), ('test_first', 1), ('test_last', 4), ('test_first', 2)) j (kind, hours);
+select tests.as_service();
+create temp table in_turn on commit drop as select row_number() over () as n, id, kind from private.claim_jobs(3);
+select tests.as_operator();
+select results_eq(
+  'select j.key from in_turn join private.jobs j using (id) order by n',
+  $$ values ('test_first2'), ('test_first1'), ('test_last4') $$,
+  'the more urgent kind first, and of a kind the oldest'
+);
+delete from private.jobs where kind in ('test_first', 'test_last');
+
 -- At most so many a minute
 select tests.as_operator();
 insert into private.job_kinds (kind, priority, max_running, max_per_minute, description) values

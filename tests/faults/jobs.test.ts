@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import type postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { isFree } from "../../local/stack.ts";
 import { freePort, Sink, World } from "./world.ts";
@@ -9,8 +10,12 @@ import { freePort, Sink, World } from "./world.ts";
  * twice.
  */
 
+// Workers start and end in each of them, which a busy machine takes its time for.
+vi.setConfig({ testTimeout: 60_000 });
+
 let world: World;
 let sink: Sink;
+let slowly: ReturnType<typeof sendSlowly>;
 
 beforeAll(async () => {
   // The workers complain of what is done to them.
@@ -19,6 +24,9 @@ beforeAll(async () => {
   while (!port || !(await isFree(port + 1))) port = randomInt(10_000, 32_000);
   world = new World(port);
   [sink] = await Promise.all([new Sink().open(), world.start()]);
+  slowly = sendSlowly(await world.twin("slow"));
+  // Its failure is for the test that waits for it.
+  slowly.catch(() => {});
 });
 afterAll(async () => {
   await world.stop();
@@ -32,7 +40,11 @@ beforeEach(async () => {
 
 /** Queues mails in one transaction; gives their Message-IDs. */
 async function queue(...addresses: string[]): Promise<string[]> {
-  const rows = await world.sql<{ id: string }[]>`
+  return await queueIn(world.sql, addresses);
+}
+
+async function queueIn(sql: postgres.ISql, addresses: string[]): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
     select private.send_mail(
       'admin_alert', address, 'Maria',
       '{"alert": "reconciliation", "summary": "Something is off.", "facts": []}', address
@@ -55,7 +67,7 @@ async function outcome(): Promise<Record<string, string>> {
 }
 
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 15_000;
+  const end = performance.now() + 25_000;
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error(`Waited in vain for ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -68,11 +80,32 @@ async function timePasses(): Promise<void> {
   await world.sql`update private.jobs set run_at = now() where state = 'queued'`;
 }
 
+/**
+ * One mail to a server that takes half a minute for it, and one to a reader it serves at once. In a
+ * database of its own, so that the other tests need not wait.
+ */
+async function sendSlowly({ sql, settings }: Awaited<ReturnType<World["twin"]>>) {
+  const server = await new Sink().open();
+  server.slowness = 30_000;
+  try {
+    const ids = await queueIn(sql, ["slow-1@example.com", "fine-1@example.com"]);
+    const started = performance.now();
+    const answer = await world.worker(server.port, settings).call();
+    const seconds = (performance.now() - started) / 1000;
+    const states = await sql`select m.state, j.state as job, j.attempts
+      from private.mails m join private.jobs j on j.key = 'mail:' || m.id`;
+    return { ids, answer, seconds, states: [...states], taken: server.taken };
+  } finally {
+    await Promise.all([sql.end(), server.close()]);
+  }
+}
+
 /** Whether a worker waits for a row that somebody else has locked. */
 async function isBlocked(): Promise<boolean> {
   const rows = await world.sql`
     select from pg_stat_activity
-    where application_name = 'djanobnb-functions' and wait_event_type = 'Lock'`;
+    where application_name = 'djanobnb-functions' and datname = current_database()
+      and wait_event_type = 'Lock'`;
   return rows.length > 0;
 }
 
@@ -91,7 +124,7 @@ async function killWhenWriting(table: "private.mails" | "private.jobs"): Promise
     await worker.kill();
     await sql`
       select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = 'djanobnb-functions'`;
+      where application_name = 'djanobnb-functions' and datname = current_database()`;
   });
   await calling;
 }
@@ -124,6 +157,33 @@ test("leases that run out at once, as when a clock jumps: another worker takes o
   expect(Object.values(await outcome())).toEqual(Array(12).fill("sent/done"));
   expect(new Set(sink.taken)).toEqual(new Set(ids));
   await Promise.all([first.kill(), second.kill()]);
+});
+
+test("a clock that is set back an hour: what runs is finished, what waits is done once it has caught up", async () => {
+  const worker = world.worker(sink.port);
+  await worker.call();
+  const ids = await queue(...addresses("dead", 6));
+  // By a worker that is never heard of again.
+  await world.sql`select private.claim_jobs(6)`;
+  ids.push(...(await queue(...addresses("slow", 3))));
+  const call = worker.call();
+  await until("the worker to be at work", () => sink.taken.length > 0);
+  await world.sql.begin(async (sql) => {
+    ids.push(...(await queueIn(sql, addresses("maria", 5))));
+    await sql`
+      update private.jobs
+      set run_at = run_at + interval '1 hour', leased_until = leased_until + interval '1 hour'`;
+  });
+  expect(await call).toMatchObject({ done: 3, failed: 0, remaining: 0 });
+  expect(await worker.call()).toMatchObject({ done: 0, failed: 0, remaining: 0 });
+  await world.sql`
+    update private.jobs
+    set run_at = run_at - interval '1 hour', leased_until = leased_until - interval '1 hour'`;
+  await timePasses();
+  expect(await worker.call()).toMatchObject({ done: 11, failed: 0, remaining: 0 });
+  expect(Object.values(await outcome())).toEqual(Array(14).fill("sent/done"));
+  expect([...sink.taken].sort()).toEqual(ids.sort());
+  await worker.kill();
 });
 
 test("a mail server with moods: what may pass is tried again, what lasts is kept with its reason", async () => {
@@ -179,26 +239,33 @@ test("no mail server at all: after the last try each mail is a dead letter, and 
 
 test("a mail server that hangs holds up no other work", async () => {
   const worker = world.worker(sink.port);
-  sink.slowness = 3_000;
+  sink.slowness = 20_000;
   await queue(...addresses("slow", 30));
   const call = worker.call();
   await until("it to hang", () => sink.taken.length >= 8);
   await world.sql`
     select private.enqueue('write_daily_report', '{"report_date": "2026-01-01", "timezone": "UTC"}', 'report')`;
-  const started = performance.now();
   expect((await worker.call()).done, "a second call says what is left and goes").toBe(0);
   await until("the report", async () => {
     const [job] = await world.sql`select state from private.jobs where key = 'report'`;
     return job!.state === "done";
   });
-  expect(performance.now() - started).toBeLessThan(2_000);
+  const [mails] = await world.sql`
+    select count(*)::integer as sent from private.mails where state = 'sent' and template = 'admin_alert'`;
+  expect(mails).toEqual({ sent: 0 });
   await worker.kill();
   await call.catch(() => {});
 });
 
-test("a database that goes away under a thousand jobs: none is lost, none is sent as another", {
-  timeout: 60_000,
-}, async () => {
+test("a mail server that takes 30 seconds: it is waited for, and has the mail once", async () => {
+  const { ids, answer, seconds, states, taken } = await slowly;
+  expect(answer).toEqual({ status: 200, done: 2, failed: 0, remaining: 0 });
+  expect(seconds).toBeGreaterThan(30);
+  expect(states).toEqual(Array(2).fill({ state: "sent", job: "done", attempts: 1 }));
+  expect([...taken].sort()).toEqual([...ids].sort());
+});
+
+test("a database that goes away under a thousand jobs: none is lost, none is sent as another", async () => {
   const ids = await queue(...addresses("maria", 1000));
   const worker = world.worker(sink.port);
   const call = worker.call();

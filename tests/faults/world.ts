@@ -39,10 +39,22 @@ export class World {
   }
 
   /** The function `jobs` in a process of its own, sending by that port. */
-  worker(smtpPort: number): Worker {
-    const worker = new Worker(this.settings, smtpPort);
+  worker(smtpPort: number, settings = this.settings): Worker {
+    const worker = new Worker(settings, smtpPort);
     this.#workers.add(worker);
     return worker;
+  }
+
+  /** A second database beside this one, as it was made: for what takes long while others work here. */
+  async twin(name: string): Promise<{ sql: postgres.Sql; settings: Settings }> {
+    await this.sql.unsafe(`create database ${name} template postgres`);
+    const at = (url: string) => url.replace(/[^/]*$/, name);
+    const functionEnv = {
+      ...this.settings.functionEnv,
+      SUPABASE_DB_URL: at(this.settings.databaseUrl),
+    };
+    const sql = postgres(at(this.settings.adminDatabaseUrl), { max: 1, onnotice: () => {} });
+    return { sql, settings: { ...this.settings, functionEnv } };
   }
 
   async stop(): Promise<void> {

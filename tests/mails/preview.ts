@@ -7,7 +7,8 @@ import { argv, env } from "node:process";
 import { renderMail } from "../../supabase/functions/_shared/mail/render.ts";
 import { samples } from "./samples.ts";
 
-const context = { siteUrl: env.SITE_URL ?? "http://127.0.0.1:3000" };
+const siteUrl = env.SITE_URL ?? "http://127.0.0.1:3000";
+const context = { siteUrl, unsubscribeUrl: `${siteUrl}/unsubscribe?token=of-this-reader` };
 
 const STYLE = `
   body { font: 14px/1.5 system-ui, sans-serif; margin: 24px; color: #1c1917; background: #fff; }

@@ -27,18 +27,23 @@ export async function findPackages(): Promise<string | undefined> {
     return `${names} are not installed, and only root with apt can install them.`;
   }
   console.log(`Installing ${names}`);
-  const apt = async (...args: string[]) => {
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    await promisify(execFile)("apt-get", args, { env, maxBuffer: 64 << 20 });
-  };
-  await apt("update", "-q");
   try {
-    execFileSync("apt-cache", ["show", ...packages], { stdio: "ignore" });
-  } catch {
-    return `This system's package lists know no ${names}.`;
+    await apt("update", "-q");
+    await promisify(execFile)("apt-cache", ["show", ...packages]);
+    await apt("install", "-qy", "--no-install-recommends", ...packages);
+    return undefined;
+  } catch (error) {
+    // Another system, or no network.
+    const { stderr, message } = error as { stderr?: string; message: string };
+    return `${names} could not be installed.\n${(stderr || message).trim()}`;
   }
-  await apt("install", "-qy", "--no-install-recommends", ...packages);
-  return undefined;
+}
+
+/** Does not wait long for servers that do not answer. */
+async function apt(...args: string[]): Promise<void> {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const patience = ["-o", "Acquire::http::Timeout=20", "-o", "Acquire::Retries=1"];
+  await promisify(execFile)("apt-get", [...patience, ...args], { env, maxBuffer: 64 << 20 });
 }
 
 function areInstalled(): boolean {
