@@ -66,7 +66,7 @@ select throws_ok('select me()', '42501', null, 'a visitor is nobody');
 select tests.act_as('authenticated', '{"role": "authenticated"}');
 select tests.refuses('select ' || call, 401, 'not_signed_in', 'a token without a user is nobody to ' || call)
 from unnest(array['me()', 'toggle_favorite(null)', 'reserve(null, null, null, null)', 'release_hold(null)', 'preview_cancellation(null)',
-  'cancel_reservation(null)']) call;
+  'cancel_reservation(null)', 'rate_inquiry(null, null)']) call;
 
 -- Roles
 select tests.as_user(gil) from cast_of;
