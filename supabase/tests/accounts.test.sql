@@ -81,6 +81,7 @@ select is((me()).role::text, 'customer_service', 'which works on the next reques
 select tests.as_user(admin) from cast_of;
 select tests.refuses(format($$ select set_user_role(%L, 'user') $$, (select admin from cast_of)), 409, 'last_admin', 'the last admin stays');
 select tests.refuses($$ select set_user_role('00000000-0000-4000-8000-000000000000', 'user') $$, 404, 'not_found', 'nobody there');
+select tests.refuses(format('select set_user_role(%L, null)', (select gil from cast_of)), 400, 'invalid_role', 'no role');
 select lives_ok(format($$ select set_user_role(%L, 'admin') $$, (select agent from cast_of)), 'a second admin');
 select lives_ok(format($$ select set_user_role(%L, 'user') $$, (select admin from cast_of)), 'then the first one may go');
 select tests.refuses('select * from search_users()', 403, 'forbidden', 'and is none from then on');

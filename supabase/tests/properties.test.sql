@@ -208,6 +208,10 @@ select throws_ok(format('insert into favorites (user_id, property_id) values (%L
 select tests.refuses('select toggle_favorite(gen_random_uuid())', 404, 'not_found', 'nor likes what is not there');
 select tests.as_user(ana) from cast_of;
 select is_empty('select from favorites', 'the host does not learn of it');
+select is(toggle_favorite(pg_temp.home()), true, 'and may like it too');
+select is(toggle_favorite(pg_temp.home()), false, 'and no longer');
+select tests.as_user(gil) from cast_of;
+select isnt_empty('select from favorites', 'which takes nothing from Gil''s');
 select tests.as_visitor();
 select throws_ok(format('select toggle_favorite(%L)', pg_temp.home()), '42501', null, 'a visitor likes nothing');
 
