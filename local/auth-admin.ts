@@ -38,16 +38,16 @@ export function createAuthAdmin(sql: Sql) {
       ...(email_confirm && { email_confirmed_at: new Date().toISOString() }),
       raw_app_meta_data: { ...user.app_metadata, ...app_metadata },
     });
-    return service.getUser(id);
   }
 
   app.get("/", async (c) => {
-    const size = Number(c.req.query("per_page") || 50);
-    const offset = (Number(c.req.query("page") || 1) - 1) * size;
-    const ids = await sql`select id from auth.users order by created_at desc, id`;
-    const shown = ids.slice(offset, offset + size);
-    const users = await Promise.all(shown.map(({ id }) => c.env.service.getUser(id)));
-    return c.json({ users, aud: "authenticated" }, 200, { "x-total-count": `${ids.length}` });
+    const { page = "1", per_page: size = "50" } = c.req.query();
+    const rows = await sql`select id, count(*) over () as total from auth.users
+      order by created_at desc, id limit ${size} offset ${(Number(page) - 1) * Number(size)}`;
+    const users = await Promise.all(rows.map(({ id }) => c.env.service.getUser(id)));
+    return c.json({ users, aud: "authenticated" }, 200, {
+      "x-total-count": `${rows[0]?.total ?? 0}`,
+    });
   });
   app.post("/", async (c) => {
     const { service } = c.env;
@@ -57,19 +57,18 @@ export function createAuthAdmin(sql: Sql) {
     await service.repo.createUser({ id, email, raw_user_meta_data: user_metadata });
     const identity = { provider: "email", provider_id: id, identity_data: { sub: id, email } };
     await service.repo.createIdentity({ id: randomUUID(), user_id: id, ...identity });
-    return c.json(await change(service, id, told));
+    await change(service, id, told);
+    return c.json(await service.getUser(id));
   });
-  app.use("/:id", async (c, next) => {
-    const user = await c.env.service.repo.findUserById(z.guid().parse(c.req.param("id")));
-    return user ? next() : refuse(404, "user_not_found", "User not found");
-  });
-  app.get("/:id", async (c) => c.json(await c.env.service.getUser(c.req.param("id"))));
-  app.put("/:id", async (c) =>
-    c.json(await change(c.env.service, c.req.param("id"), attributes.parse(await c.req.json()))),
-  );
-  app.delete("/:id", async (c) => {
-    await sql`delete from auth.users where id = ${c.req.param("id")}`;
-    return c.json({});
+  app.on(["GET", "PUT", "DELETE"], "/:id", async (c) => {
+    const { service } = c.env;
+    const id = z.guid().parse(c.req.param("id"));
+    if (!(await service.repo.findUserById(id)))
+      return refuse(404, "user_not_found", "No such user");
+    if (c.req.method === "PUT") await change(service, id, attributes.parse(await c.req.json()));
+    const user = await service.getUser(id);
+    if (c.req.method === "DELETE") await sql`delete from auth.users where id = ${id}`;
+    return c.json(user);
   });
   return app;
 }

@@ -12,8 +12,7 @@ export const anon = callerOf({ role: "anon" });
 export const service = callerOf({ role: "service_role" });
 
 /** Whom a request names, by a user's token or else by a key. */
-export async function resolveCaller({ headers }: Request, settings: Settings) {
-  const { keys, jwk } = settings;
+export async function resolveCaller({ headers }: Request, { keys, jwk }: Settings) {
   const token = headers.get("authorization")?.replace(/^Bearer\s+/i, "") ?? headers.get("apikey");
   if (!token || token === keys.publishable) return anon;
   if (token === keys.secret) return service;

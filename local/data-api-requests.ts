@@ -1,11 +1,10 @@
 import type { AnyAST, IntrospectResult as Catalog, EmbedDef } from "@supabase/lite";
-import type { KyselyPlugin } from "kysely";
 
 type SelectEntry = NonNullable<AnyAST["select"]>[number];
 
 /** Mends what lite makes of a request where PostgREST understands it otherwise. */
 export function mend(ast: AnyAST, catalog: Catalog): void {
-  const { from = "", $meta } = ast;
+  const { from = "" } = ast;
   const qualify = qualifierFor(from, catalog);
   for (const by of ast.order ?? []) if (!by.embed) by.column = qualify(by.column);
   // Without embeds and aliases a change answers by `returning`, which knows no computed columns.
@@ -19,10 +18,6 @@ export function mend(ast: AnyAST, catalog: Catalog): void {
   };
   if (ast.select) ast.select = ast.select.map(mended);
   nameRelations(ast, from, catalog);
-  // Of several rows each has the columns of all, null where it says nothing, as in PostgREST.
-  for (const row of Array.isArray(ast.values) && $meta?.missing !== "default" ? ast.values : []) {
-    for (const name of $meta?.columns ?? []) row[name] ??= null;
-  }
 }
 
 /** Postgres takes `table.name` for the function `name(table)`, and so for a computed column. */
@@ -51,15 +46,6 @@ function nameRelations(level: Pick<EmbedDef, "select" | "join">, parent: string,
     nameRelations(embed, child, catalog);
   }
 }
-
-/** lite finds updated rows again by the request's filter, which the update may have made untrue. */
-export const filterOnce = (ast: AnyAST): KyselyPlugin => ({
-  transformQuery({ node }) {
-    if (node.kind === "UpdateQueryNode") delete ast.where;
-    return node;
-  },
-  transformResult: async ({ result }) => result,
-});
 
 /** One row as an object, where lite forgets after a change that one was asked for. */
 export async function asked({ $meta }: AnyAST, answer: Response): Promise<Response> {

@@ -1,15 +1,17 @@
-import { type AnyAST, App, type ConnectionContextOptions, type VarsContext } from "@supabase/lite";
+import {
+  type AnyAST,
+  App,
+  type ConnectionContextOptions,
+  type IntrospectResult,
+  type VarsContext,
+} from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import { HTTPException } from "hono/http-exception";
 import { sql } from "kysely";
 import { authConfig, createAuth, createMailer } from "./auth.ts";
 import { isDown, refusal } from "./data-api-errors.ts";
-import { asked, filterOnce, mend } from "./data-api-requests.ts";
+import { asked, mend } from "./data-api-requests.ts";
 import type { Settings } from "./settings.ts";
-
-type Catalog = Awaited<ReturnType<PostgresConnection["introspect"]>>;
-type Claims = { role: string; jwt: Record<string, unknown> };
-type Database = PostgresConnection["kysely"];
 
 /** lite hands JSON over as text that is ready. */
 const serialize = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
@@ -29,34 +31,20 @@ const types = {
   numeric: type(1700, (value) => (Number.isFinite(Number(value)) ? Number(value) : value)),
 };
 
-/** Reads the catalog as the tables' owner: `authenticator` owns nothing and would see nothing. */
-export async function readCatalog({ databaseUrl }: Settings): Promise<Catalog> {
-  const reader = new PostgresConnection({ url: databaseUrl, postgresOptions: { max: 1 } });
-  const catalog = await reader.introspect().finally(() => reader.close());
-  // As PostgREST, tell "one" from "many" by constraints alone: a partial unique index says neither.
-  return { ...catalog, indexes: [] };
-}
-
 class DataConnection extends PostgresConnection {
-  readonly #settings: Settings;
-  #catalog: Promise<Catalog> | undefined;
+  /** Reads the catalog as the tables' owner: `authenticator` owns nothing and would see nothing. */
+  readonly owner: PostgresConnection;
 
-  constructor(settings: Settings) {
-    super({ url: settings.authenticatorUrl, postgresOptions: { types, onnotice: () => {} } });
-    this.#settings = settings;
+  constructor({ authenticatorUrl, databaseUrl }: Settings) {
+    super({ url: authenticatorUrl, postgresOptions: { types, onnotice: () => {} } });
+    this.owner = new PostgresConnection({ url: databaseUrl, postgresOptions: { max: 1 } });
   }
 
-  override introspect(): Promise<Catalog> {
-    this.#catalog ??= readCatalog(this.#settings).then((catalog) => {
-      // It has no functions when it could not be read: the next request tries again.
-      if (!catalog.functions) this.#catalog = undefined;
-      return catalog;
-    });
-    return this.#catalog;
-  }
-
-  override async clearSchemaCache(): Promise<void> {
-    this.#catalog = undefined;
+  override async introspect(): Promise<IntrospectResult> {
+    const catalog = await this.owner.introspect({ useCache: true });
+    if (!catalog.functions) throw Object.assign(new Error(), { code: "CONNECTION_LOST" });
+    // As PostgREST, tell "one" from "many" by constraints alone: a partial unique index says neither.
+    return { ...catalog, indexes: [] };
   }
 
   /** Keeps what lite made of the request for `withContext`, and mends it. */
@@ -78,29 +66,29 @@ class DataConnection extends PostgresConnection {
    */
   override async withContext<T>(
     vars: VarsContext | undefined,
-    work: (db: Database) => Promise<T>,
+    work: (db: PostgresConnection["kysely"]) => Promise<T>,
     options?: ConnectionContextOptions,
   ): Promise<T> {
-    const { auth, ast } = vars as { auth: Claims; ast: AnyAST };
+    const { auth, ast } = vars as { auth: { role: string; jwt: object }; ast: AnyAST };
     const { role, jwt } = auth;
     const { readOnly, requestHeaders = {} } = options?.rpc ?? {};
     const request = this.kysely.transaction().execute(async (transaction) => {
       await sql`select
         set_config('role', ${role}, true),
         set_config('request.jwt.claims', ${JSON.stringify(jwt)}, true),
-        set_config('request.jwt.claim.sub', ${String(jwt.sub ?? "")}, true),
         set_config('request.headers', ${JSON.stringify(requestHeaders)}, true),
         set_config('statement_timeout', ${role === "anon" ? "3s" : "8s"}, true),
         set_config('transaction_read_only', ${readOnly ? "on" : "off"}, true)
       `.execute(transaction);
-      const made = await work(transaction.withPlugin(filterOnce(ast)));
-      const res = await asked(ast, made as Response);
+      const res = await asked(ast, (await work(transaction)) as Response);
       if (res.status >= 400) throw new HTTPException(400, { res });
       return res;
     });
     return (await request.catch((error) => refusal(error, role))) as T;
   }
 }
+
+export type DataApi = Awaited<ReturnType<typeof createDataApi>>;
 
 /** Starts the Data API and Auth: `@supabase/lite` as PostgREST and GoTrue, on Postgres. */
 export async function createDataApi(settings: Settings) {
@@ -120,8 +108,12 @@ export async function createDataApi(settings: Settings) {
   });
   // A fault is the gateway's to answer.
   app.server.onError((error) => Promise.reject(error));
-  const forget = () => void connection.clearSchemaCache();
+  const forget = () => void connection.owner.clearSchemaCache();
   await connection.driver.listen("pgrst", forget, forget);
   await Promise.all([app.init(), connection.introspect()]);
-  return { fetch: app.server.fetch, stop: () => connection.close() };
+  return {
+    fetch: app.server.fetch,
+    introspect: () => connection.introspect(),
+    stop: () => Promise.all([connection.close(), connection.owner.close()]),
+  };
 }

@@ -1,13 +1,6 @@
 import { Cron } from "croner";
-import postgres from "postgres";
+import postgres, { type Row } from "postgres";
 import { type Part, type Settings, StartError } from "./settings.ts";
-
-type Job = Record<"jobid" | "schedule" | "command" | "database" | "username" | "jobname", string>;
-type Call = Record<"id" | "method" | "url", string> & {
-  headers: Record<string, string> | null;
-  body: Buffer | null;
-  timeout_milliseconds: number;
-};
 
 /**
  * Does what pg_cron and pg_net do on a hosted project: runs the active jobs of `cron.job`, and makes
@@ -18,12 +11,12 @@ export async function startExtensions(settings: Settings): Promise<Part> {
   const stopping = new AbortController();
   let timers: Cron[] = [];
   const schedule = async () => {
-    const jobs = await sql<Job[]>`select * from cron.job where active`;
+    const jobs = await sql`select * from cron.job where active`;
     for (const timer of timers) timer.stop();
     timers = jobs.map((job) => startTimer(settings, job));
   };
   const call = async () => {
-    const calls = await sql<Call[]>`delete from net.http_request_queue returning *`;
+    const calls = await sql`delete from net.http_request_queue returning *`;
     for (const call of calls) makeCall(sql, call, stopping.signal);
     await sql`delete from net._http_response where created < now() - interval '6 hours'`;
   };
@@ -38,13 +31,16 @@ export async function startExtensions(settings: Settings): Promise<Part> {
   };
 }
 
-/** A timer for pg_cron's syntax, which knows seconds as an interval and `$` as a month's last day. */
-function startTimer(settings: Settings, job: Job): Cron {
-  const seconds = /^\s*(\d+) seconds?\s*$/i.exec(job.schedule)?.[1];
-  const pattern = seconds ? "* * * * * *" : job.schedule.replace("$", "L");
+/** A timer for pg_cron's syntax, which knows `10 seconds`, and `$` as a month's last day. */
+function startTimer(settings: Settings, job: Row): Cron {
+  const inSeconds = job.schedule.replace(/^\s*(\d+) seconds?\s*$/i, "*/$1 * * * * *");
   // Hosted, `cron.timezone` is GMT. A run that is due while the last one goes on is left out.
-  const options = { timezone: "UTC", protect: true, interval: Number(seconds ?? 0) };
-  return new Cron(pattern, { ...options, catch: (error) => console.error(error) }, async () => {
+  const options = {
+    timezone: "UTC",
+    protect: true,
+    catch: (error: unknown) => console.error(error),
+  };
+  return new Cron(inSeconds.replace("$", "L"), options, async () => {
     await runJob(settings, job);
   });
 }
@@ -52,7 +48,7 @@ function startTimer(settings: Settings, job: Job): Cron {
 /** Runs the job of that name once, as pg_cron would, and tells how it went. */
 export async function runJobNow(settings: Settings, name: string): Promise<string> {
   const sql = connect(settings);
-  const jobs = await sql<Job[]>`select * from cron.job`.finally(() => sql.end());
+  const jobs = await sql`select * from cron.job`.finally(() => sql.end());
   const names = jobs.map(({ jobname }) => jobname);
   const job = jobs[names.indexOf(name)];
   if (!job) throw new StartError(`No scheduled job "${name}". There are: ${names.join(", ")}.`);
@@ -62,7 +58,7 @@ export async function runJobNow(settings: Settings, name: string): Promise<strin
 }
 
 /** One run on a connection of its own, in the role of the job's user, with its row of details. */
-async function runJob(settings: Settings, { jobid, database, username, command }: Job) {
+async function runJob(settings: Settings, { jobid, database, username, command }: Row) {
   const sql = connect(settings);
   try {
     const row = sql({ jobid, database, username, command });
@@ -84,23 +80,20 @@ async function runJob(settings: Settings, { jobid, database, username, command }
 }
 
 /** Makes a call that was queued, and keeps its answer. */
-async function makeCall(sql: postgres.Sql, call: Call, stopping: AbortSignal): Promise<void> {
-  const { id, url, method, timeout_milliseconds } = call;
-  const timeout = AbortSignal.timeout(timeout_milliseconds);
-  const signal = AbortSignal.any([timeout, stopping]);
-  const headers = call.headers ?? {};
-  const body = call.body && new Uint8Array(call.body);
-  const answer = await fetch(url, { method, headers, body, signal, redirect: "manual" })
+async function makeCall(sql: postgres.Sql, call: Row, stopping: AbortSignal): Promise<void> {
+  const { id, url, method, headers, body, timeout_milliseconds } = call;
+  const signal = AbortSignal.any([AbortSignal.timeout(timeout_milliseconds), stopping]);
+  const sent = { method, headers: headers ?? {}, body, signal, redirect: "manual" } as const;
+  const answer = await fetch(url, sent)
     .then(async (response) => ({
       status_code: response.status,
       content_type: response.headers.get("content-type"),
       headers: sql.json(Object.fromEntries(response.headers)),
       content: await response.text(),
-      timed_out: false,
     }))
-    .catch(({ message, cause = { message } }) => ({
-      timed_out: timeout.aborted,
-      error_msg: timeout.aborted ? `Timeout of ${timeout_milliseconds} ms reached` : cause.message,
+    .catch(({ name, message, cause }) => ({
+      timed_out: name === "TimeoutError",
+      error_msg: cause?.message ?? message,
     }));
   if (!stopping.aborted) await sql`insert into net._http_response ${sql({ id, ...answer })}`;
 }

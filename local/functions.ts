@@ -1,17 +1,16 @@
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, watch } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { proxy } from "hono/proxy";
 import { refuse } from "./gateway.ts";
-import { startProcess } from "./processes.ts";
 import type { Settings } from "./settings.ts";
 
-type Worker = { name: string; process: ChildProcess; origin: Promise<string | undefined> };
+type Process = ChildProcessWithoutNullStreams;
+type Worker = { name: string; process: Process; origin: Promise<string | undefined> };
 export type Functions = ReturnType<typeof createFunctions>;
 
 /** The edge functions: one Deno process each, started at its first call. */
@@ -20,7 +19,7 @@ export function createFunctions(settings: Settings) {
   const workers = new Set<Worker>();
   // Those at work end their calls; the next call starts another one, which reads the new code.
   const watcher = watch(folder, { recursive: true }, () => {
-    for (const { process } of workers) process.stdin?.end();
+    for (const { process } of workers) process.stdin.end();
   });
   watcher.on("error", ({ message }) => console.error(`[functions] Sees no changes: ${message}`));
 
@@ -31,23 +30,18 @@ export function createFunctions(settings: Settings) {
       if (!/^[a-z0-9][\w-]*$/i.test(name) || !existsSync(entry)) {
         return refuse(404, "NOT_FOUND", "Requested function was not found");
       }
-      const isReady = (worker: Worker) => worker.name === name && worker.process.stdin?.writable;
+      const isReady = (worker: Worker) => worker.name === name && worker.process.stdin.writable;
       const worker = [...workers].find(isReady) ?? startWorker(settings, name, workers);
       const origin = await worker.origin;
       if (!origin) return refuse(503, "BOOT_ERROR", `${name} did not start: its log tells why`);
-      const { pathname, search } = new URL(request.url);
-      const headers = new Headers(request.headers);
-      headers.delete("expect");
-      const limit = AbortSignal.timeout(150_000);
-      const signal = AbortSignal.any([request.signal, limit]);
-      const url = origin + pathname.slice("/functions/v1".length) + search;
+      const url = request.url.replace(/^.*?\/functions\/v1/, origin);
+      const headers = { ...Object.fromEntries(request.headers), expect: undefined };
+      const { signal } = request;
       return proxy(url, { raw: request, headers, redirect: "manual", signal }).catch((error) => {
         console.log(`[${name}] ${request.method} broke off: ${(error.cause ?? error).message}`);
         // Its end may not be known here yet: the next call does not go to it any more.
-        if (!request.signal.aborted) worker.process.stdin?.end();
-        if (!limit.aborted) return refuse(502, "WORKER_ERROR", `${name} broke off: see its log`);
-        worker.process.kill("SIGKILL");
-        return refuse(504, "WORKER_LIMIT", `${name} took longer than 150 s`);
+        if (!signal.aborted) worker.process.stdin.end();
+        return refuse(502, "WORKER_ERROR", `${name} broke off: see its log`);
       });
     },
     async stop() {
@@ -69,8 +63,9 @@ const host = (entry: string) => `
   s.shutdown().then(() => Deno.exit());`;
 
 function startWorker(settings: Settings, name: string, workers: Set<Worker>): Worker {
-  const folder = join(settings.root, "supabase", "functions");
-  const nodeModules = join(settings.root, "node_modules");
+  const { root, functionEnv } = settings;
+  const folder = join(root, "supabase", "functions");
+  const nodeModules = join(root, "node_modules");
   const deno = createRequire(import.meta.url)("deno/install_api.cjs").runInstall();
   const args = [
     ...["run", "--quiet", "--no-prompt", "--no-remote", "--no-lock"],
@@ -84,12 +79,12 @@ function startWorker(settings: Settings, name: string, workers: Set<Worker>): Wo
   ];
   const cache = { DENO_DIR: join(nodeModules, ".cache", "deno"), NO_COLOR: "1" };
   // As hosted: React is several times faster than while it watches for mistakes.
-  const env = { ...settings.functionEnv, ...cache, NODE_ENV: "production" };
-  const process = startProcess(settings, deno, args, { env, cwd: folder });
+  const env = { ...functionEnv, ...cache, NODE_ENV: "production" };
+  const process = spawn(deno, args, { env, cwd: folder });
   const origin = new Promise<string | undefined>((resolve) => {
     process.once("exit", () => resolve(undefined));
-    for (const output of [process.stdout, process.stderr]) {
-      createInterface({ input: output as Readable }).on("line", (line) => {
+    for (const input of [process.stdout, process.stderr]) {
+      createInterface({ input }).on("line", (line) => {
         const port = /^port (\d+)$/.exec(line)?.[1];
         if (port) resolve(`http://127.0.0.1:${port}`);
         else console.log(`[${name}] ${line}`);

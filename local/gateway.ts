@@ -10,8 +10,9 @@ import { isDown } from "./data-api-errors.ts";
 import { createFunctions } from "./functions.ts";
 import type { Part, Settings } from "./settings.ts";
 import { createStorage } from "./storage.ts";
+import { createStudio } from "./studio.ts";
 
-/** Starts the API: all that a hosted project serves at its address. */
+/** Starts the API, all that a hosted project serves at its address, and the table editor on it. */
 export async function startGateway(settings: Settings): Promise<Part> {
   const dataApi = await createDataApi(settings);
   const storage = await createStorage(settings);
@@ -42,13 +43,14 @@ export async function startGateway(settings: Settings): Promise<Part> {
   app.all("/storage/v1/*", (c) => storage.fetch(c.req.raw));
   // Who may call a function, it says itself.
   app.all("/functions/v1/:name/*", (c) => functions.call(c.req.param("name"), c.req.raw));
-  return await listen(app, settings.ports.api, functions, storage, dataApi);
+  const studio = await listen(createStudio(settings, dataApi), settings.ports.studio);
+  return await listen(app, settings.ports.api, studio, functions, storage, dataApi);
 }
 
 type Served = Pick<Parameters<typeof serve>[0], "fetch">;
 
 /** Serves an app on this machine alone, until it is stopped together with the parts behind it. */
-export async function listen({ fetch }: Served, port: number, ...behind: { stop(): unknown }[]) {
+async function listen({ fetch }: Served, port: number, ...behind: { stop(): unknown }[]) {
   const server = serve({ fetch, port, hostname: "127.0.0.1" });
   await once(server, "listening");
   return {

@@ -1,4 +1,5 @@
 import { execFile, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -6,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import postgres from "postgres";
 import { layPlatform } from "./platform.ts";
-import { type Part, type Settings, StartError } from "./settings.ts";
+import { type Settings, StartError } from "./settings.ts";
 
 /** Only a power cut can tear the data, in return for a disk that nobody waits for. */
 const serverOptions = [
@@ -15,11 +16,11 @@ const serverOptions = [
   ...["--timezone=UTC", "--log_timezone=UTC"],
 ];
 
-/** The running database; `ended` comes true when it ended by itself, with the reason. */
-type Database = Part & { ended: Promise<StartError> };
-
-/** Starts the database of the data folder; makes it first, platform included, when there is none. */
-export async function startPostgres(settings: Settings): Promise<Database> {
+/**
+ * Starts the database of the data folder; makes it first, platform included, when there is none.
+ * `ended` comes true when it ends by itself, with the reason.
+ */
+export async function startPostgres(settings: Settings) {
   const { dataDir, ports, adminDatabaseUrl } = settings;
   const cluster = join(dataDir, "postgres");
   const bin = buildServer(settings);
@@ -32,23 +33,15 @@ export async function startPostgres(settings: Settings): Promise<Database> {
   const [command, argv] = unprivileged(join(bin, "postgres"), args);
   const server = spawn(command, argv, { detached: true, stdio: ["ignore", log, log] });
   fs.closeSync(log);
-  const ended = new Promise<StartError>((resolve) => {
-    server.once("error", ({ message }) => resolve(new StartError(message)));
-    server.once("exit", () => resolve(reasonOf(logFile)));
-  });
+  const ended = once(server, "exit").then(() => reasonOf(logFile));
   const stop = async () => {
     server.kill("SIGINT");
     await ended;
   };
-  try {
-    const failed = ended.then((reason) => Promise.reject(reason));
-    await Promise.race([untilItAnswers(adminDatabaseUrl), failed]);
-    await layPlatform(settings);
-    return { stop, ended };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const failed = ended.then((reason) => Promise.reject(reason));
+  const ready = untilItAnswers(adminDatabaseUrl).then(() => layPlatform(settings));
+  await Promise.race([ready, failed]).catch((error) => stop().finally(() => Promise.reject(error)));
+  return { stop, ended };
 }
 
 /**

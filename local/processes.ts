@@ -1,4 +1,4 @@
-import { execFileSync, type SpawnOptions, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -19,27 +19,20 @@ export function findRunning(dataDir: string): Running | undefined {
 /** Takes the data folder for this process: of two that start at once, one is refused. */
 export function claimFolder({ dataDir, ports }: Settings): { ready(): void; release(): void } {
   const note = join(dataDir, "stack.json");
-  const { pid } = process;
-  const running = { pid, command: commandOf(pid), port: ports.api, ready: false };
-  if (!findRunning(dataDir)) fs.rmSync(note, { force: true });
-  try {
-    fs.writeFileSync(note, JSON.stringify(running), { flag: "wx" });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  if (findRunning(dataDir)) {
     throw new StartError(
       `Djanobnb runs already with the data in ${dataDir}: \`npm stop\` ends it, and with --data ` +
         "and --port another one runs beside it.",
     );
   }
+  const { pid } = process;
+  const running = { pid, command: commandOf(pid), port: ports.api, ready: false };
+  fs.rmSync(note, { force: true });
+  fs.writeFileSync(note, JSON.stringify(running), { flag: "wx" });
   return {
     ready: () => writeWhole(note, JSON.stringify({ ...running, ready: true })),
     release: () => fs.rmSync(note, { force: true }),
   };
-}
-
-/** Starts a process of the platform. */
-export function startProcess(_: Settings, command: string, args: string[], options: SpawnOptions) {
-  return spawn(command, args, options);
 }
 
 /** Ends the database that a killed run left behind. The functions end by themselves. */
@@ -71,14 +64,11 @@ export async function end(pid: number): Promise<void> {
 
 /** The command line of a running process, or nothing when there is no such process. */
 export function commandOf(pid: number): string | undefined {
+  const ps = () => execFileSync("ps", ["-o", "args=", "-p", String(pid)], { encoding: "utf8" });
+  const proc = () => fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
   try {
     // Not every Linux has `ps`, and no Mac has /proc. The line of a process that has ended is empty.
-    if (process.platform !== "linux") {
-      return execFileSync("ps", ["-o", "args=", "-p", String(pid)], { encoding: "utf8" }).trim();
-    }
-    return (
-      fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim() || undefined
-    );
+    return (process.platform === "linux" ? proc() : ps()).trim() || undefined;
   } catch {
     return undefined;
   }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
-import { readConfig } from "./config.ts";
+import { parse, type TomlTable } from "smol-toml";
 
 /** All that the parts of the local platform need to know. */
 export type Settings = ReturnType<typeof loadSettings>;
@@ -12,6 +12,14 @@ export type Part = { stop(): Promise<void> };
 
 /** An error that the reader can do something about: printed as its sentence, without a stack. */
 export class StartError extends Error {}
+
+type Bucket = { file_size_limit?: string; objects_path?: string };
+/** What the platform looks at in `supabase/config.toml`; the rest goes to lite as it is. */
+type Config = {
+  api: TomlTable;
+  auth: TomlTable & { email: TomlTable & { template: Record<string, { content_path: string }> } };
+  storage: { file_size_limit: string; buckets: Record<string, Bucket> };
+};
 
 type Options = { port: number; dataDir: string; readDotEnv?: boolean };
 
@@ -57,7 +65,7 @@ export function loadSettings({ port, dataDir, readDotEnv = true }: Options) {
   const adminDatabaseUrl = databaseUrlOf("supabase_admin");
   const authenticatorUrl = databaseUrlOf("authenticator");
   const databaseUrls = { databaseUrl, adminDatabaseUrl, authenticatorUrl };
-  const config = readConfig(root, { ...process.env, ...functionEnv });
+  const config = parse(fs.readFileSync(join(root, "supabase", "config.toml"), "utf8")) as Config;
   return { root, dataDir, ports, urls, keys, jwk, config, ...databaseUrls, functionEnv };
 }
 
@@ -99,7 +107,6 @@ function makeKeys() {
     databasePassword: random(),
     stripeSecret: `sk_test_${random()}`,
     stripeWebhookSecret: `whsec_${random()}`,
-    signingSecret: random(),
   };
 }
 

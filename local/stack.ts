@@ -8,7 +8,6 @@ import { startPostgres } from "./postgres.ts";
 import { claimFolder, endLeftovers } from "./processes.ts";
 import { type Part, type Settings, StartError } from "./settings.ts";
 import { seedBuckets } from "./storage-buckets.ts";
-import { startStudio } from "./studio.ts";
 import { applyMigrations } from "./supabase.ts";
 
 /** Starts every part of the platform, telling what it does; stops them all when one fails. */
@@ -34,7 +33,7 @@ export async function startStack(settings: Settings, say: (line: string) => void
     say(`supabase/${file} has changed since it was applied here: \`npm run reset\` applies it.`);
   }
   say("Starting the API, the functions and the table editor");
-  await start(startGateway(settings), startStudio(settings));
+  await start(startGateway(settings));
   await start(startExtensions(settings));
   const running = parts.move();
   const { ended } = await database;

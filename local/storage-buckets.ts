@@ -55,7 +55,8 @@ export function openStore(settings: Settings) {
     mustBeName(place.name);
     mustAccept(await findBucket(place.bucket_id), upload);
     const { bytes, ...told } = upload;
-    const written = { version: randomUUID(), metadata: { ...told, size: bytes.length } };
+    const metadata = { ...told, size: bytes.length };
+    const written = { metadata, version: randomUUID(), updated_at: new Date() };
     const row = {
       ...place,
       ...written,

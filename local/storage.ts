@@ -8,6 +8,7 @@ import type { Settings } from "./settings.ts";
 import { bytesOf, openStore, type Place } from "./storage-buckets.ts";
 import { receive, refusal, serve } from "./storage-files.ts";
 
+type Env = { Variables: { caller: Caller } };
 const object = "/:bucket_id/:name{.+}";
 const placeOf = (c: Context) => c.req.param() as Place;
 const urlOf = (c: Context) => `/object/sign/${placeOf(c).bucket_id}/${placeOf(c).name}`;
@@ -27,14 +28,11 @@ const listBody = z.object({
 export async function createStorage(settings: Settings) {
   const store = openStore(settings);
   await store.dropOrphans();
-  const app = new Hono().basePath("/storage/v1");
+  const app = new Hono<Env>().basePath("/storage/v1");
   app.onError((error) => asRefusal(error).getResponse());
   app.notFound(() => refusal("NotFound").getResponse());
   addRoutes(app, store, settings);
-  return {
-    fetch: async (request: Request) => app.fetch(request),
-    stop: () => store.sql.end({ timeout: 5 }),
-  };
+  return { fetch: app.fetch, stop: () => store.sql.end({ timeout: 5 }) };
 }
 
 function asRefusal(error: Error & { code?: string }): HTTPException {
@@ -49,41 +47,41 @@ function asRefusal(error: Error & { code?: string }): HTTPException {
 }
 
 /** Public files and signed URLs need no key; for the rest the policies say who may do what. */
-function addRoutes(app: Hono, store: ReturnType<typeof openStore>, settings: Settings): void {
-  const callerOf = (c: Context) => resolveCaller(c.req.raw, settings);
+function addRoutes(app: Hono<Env>, store: ReturnType<typeof openStore>, settings: Settings): void {
   async function read(c: Context, caller: Caller) {
     const bucket = await store.findBucket(placeOf(c).bucket_id);
     return store.read(bucket.public ? service : caller, placeOf(c));
   }
   const download = async (c: Context, caller: Caller) => serve(c.req.raw, await read(c, caller));
 
-  app.get(`/object/info${object}`, async (c) => {
-    const { metadata, ...row } = (await read(c, await callerOf(c))).object;
-    return c.json({ ...row, ...metadata, content_type: metadata.mimetype });
-  });
   app.get(`/object/public${object}`, (c) => download(c, anon));
   app.get(`/object/sign${object}`, async (c) => {
-    const verified = verify(c.req.query("token") ?? "", settings.keys.signingSecret, "HS256");
+    const verified = verify(c.req.query("token") ?? "", settings.jwk, "HS256");
     const claims = await verified.catch(() => null);
     if (claims?.url !== urlOf(c)) throw refusal("InvalidJWT");
     return download(c, service);
   });
-  app.on("GET", [`/object/authenticated${object}`, `/object${object}`], async (c) =>
-    download(c, await callerOf(c)),
-  );
+
+  app.use(async (c, next) => {
+    c.set("caller", await resolveCaller(c.req.raw, settings));
+    await next();
+  });
+  app.get(`/object/info${object}`, async (c) => {
+    const { metadata, ...row } = (await read(c, c.var.caller)).object;
+    return c.json({ ...row, ...metadata, content_type: metadata.mimetype });
+  });
+  app.get(`/object/authenticated${object}`, (c) => download(c, c.var.caller));
+  app.get(`/object${object}`, (c) => download(c, c.var.caller));
   app.post(`/object/sign${object}`, async (c) => {
-    const caller = await callerOf(c);
     const { expiresIn } = z.object({ expiresIn: z.int().min(1) }).parse(await c.req.json());
-    await store.read(caller, placeOf(c));
+    await store.read(c.var.caller, placeOf(c));
     const claims = { url: urlOf(c), exp: Math.floor(Date.now() / 1000) + expiresIn };
-    const token = await sign(claims, settings.keys.signingSecret);
-    return c.json({ signedURL: `${urlOf(c)}?token=${token}` });
+    return c.json({ signedURL: `${urlOf(c)}?token=${await sign(claims, settings.jwk)}` });
   });
   app.post("/object/list/:bucket_id", async (c) => {
-    const caller = await callerOf(c);
     const { prefix, search, limit, offset, sortBy } = listBody.parse(await c.req.json());
     const folder = prefix.replace(/([^/])$/, "$1/");
-    const rows = await store.as(caller, (sql) => {
+    const rows = await store.as(c.var.caller, (sql) => {
       const { column, order } = sortBy;
       const key = column === "name" ? sql`lower(name) collate "C"` : sql(column);
       return sql`select * from storage.objects
@@ -104,14 +102,12 @@ function addRoutes(app: Hono, store: ReturnType<typeof openStore>, settings: Set
   const onError = () => refusal("EntityTooLarge").getResponse();
   const limited = bodyLimit({ maxSize: limit + 65_536, onError });
   app.on(["POST", "PUT"], `/object${object}`, limited, async (c) => {
-    const caller = await callerOf(c);
     const upsert = c.req.method === "PUT" || c.req.header("x-upsert") === "true";
-    return c.json(await store.put(caller, placeOf(c), await receive(c.req.raw), upsert));
+    return c.json(await store.put(c.var.caller, placeOf(c), await receive(c.req.raw), upsert));
   });
   app.delete("/object/:bucket_id", async (c) => {
-    const caller = await callerOf(c);
     const { prefixes } = z.object({ prefixes: z.array(z.string()) }).parse(await c.req.json());
-    const removed = await store.as(caller, (sql) => {
+    const removed = await store.as(c.var.caller, (sql) => {
       return sql`delete from storage.objects
         where bucket_id = ${placeOf(c).bucket_id} and name = any(${prefixes}) returning *`;
     });

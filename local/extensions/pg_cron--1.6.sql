@@ -42,23 +42,13 @@ language sql set search_path = '' as $$
   returning jobid
 $$;
 
-create function cron.schedule(schedule text, command text) returns bigint
-language sql set search_path = ''
-as $$ select cron.schedule(null, schedule, command) $$;
-
-create function cron.unschedule(job_id bigint) returns boolean
+create function cron.unschedule(job_name text) returns boolean
 language plpgsql set search_path = '' as $$
 begin
-  delete from cron.job where jobid = job_id and username = current_user;
-  if not found then raise exception 'could not find valid entry for job %', job_id; end if;
+  delete from cron.job where jobname = job_name and username = current_user;
+  if not found then raise exception 'could not find valid entry for job ''%''', job_name; end if;
   return true;
 end $$;
-
-create function cron.unschedule(job_name text) returns boolean
-language sql set search_path = '' as $$
-  select cron.unschedule((select jobid from cron.job
-                          where jobname = job_name and username = current_user))
-$$;
 
 grant usage on schema cron to postgres with grant option;
 grant all on all tables in schema cron to postgres with grant option;

@@ -18,11 +18,10 @@ create unlogged table net._http_response (
   content_type text,
   headers jsonb,
   content text,
-  timed_out bool,
+  timed_out bool default false,
   error_msg text,
   created timestamptz not null default now()
 );
-create index on net._http_response (created);
 
 -- Wakes the platform when the transaction commits, once however many calls it queued.
 create function net._wake() returns trigger
@@ -30,25 +29,14 @@ language plpgsql set search_path = '' as $$ begin notify pg_net; return null; en
 create trigger wake after insert on net.http_request_queue
 for each statement execute function net._wake();
 
-create function net.http_get(
-  url text, headers jsonb default '{}', timeout_milliseconds int default 5000
-) returns bigint language sql set search_path = '' as $$
-  insert into net.http_request_queue (method, url, headers, timeout_milliseconds)
-  values ('GET', url, headers, timeout_milliseconds)
-  returning id
-$$;
-
 create function net.http_post(
   url text, body jsonb default '{}', headers jsonb default '{"Content-Type": "application/json"}',
-  timeout_milliseconds int default 5000
-) returns bigint language plpgsql set search_path = '' as $$
-declare
-  request_id bigint;
+  timeout_milliseconds int default 5000, out request_id bigint
+) language plpgsql set search_path = '' as $$
 begin
   insert into net.http_request_queue (method, url, headers, body, timeout_milliseconds)
   values ('POST', url, headers, convert_to(body::text, 'UTF8'), timeout_milliseconds)
   returning id into request_id;
-  return request_id;
 end $$;
 
 grant usage on schema net to public;

@@ -17,11 +17,6 @@ language sql stable as $$ select auth.jwt() ->> 'role' $$;
 create or replace function auth.email() returns text
 language sql stable as $$ select auth.jwt() ->> 'email' $$;
 
-create function storage.update_updated_at_column() returns trigger
-language plpgsql as $$ begin new.updated_at = now(); return new; end $$;
-create trigger update_objects_updated_at before update on storage.objects
-for each row execute function storage.update_updated_at_column();
-
 -- A row deleted by SQL would leave its file behind: Storage alone deletes, and says so.
 create function storage.protect_delete() returns trigger
 language plpgsql as $$

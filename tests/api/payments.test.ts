@@ -163,7 +163,7 @@ test("what Stripe told nobody is found at night, and can be told again", async (
   expect(alert.text).toContain("259.25 USD");
 
   const replay = async (...ids: string[]) => {
-    const file = resolve(import.meta.dirname, "../../local/replay.ts");
+    const file = resolve(import.meta.dirname, "../../supabase/replay.ts");
     return await promisify(execFile)(process.execPath, [file, ...ids]);
   };
   expect((await replay(completed)).stdout).toBe(

@@ -392,7 +392,7 @@ describe("rights", () => {
       ),
       none,
       superuser: await token({ role: "postgres" }),
-      signing: await token({ role: "service_role" }, settings.keys.signingSecret),
+      signing: await token({ url: "/object/sign/vault/a" }),
       key: "sb_secret_of_another_project",
     };
     for (const key of Object.values(bad)) {
@@ -627,7 +627,7 @@ describe("signed URLs", () => {
     const tokens = {
       changed: `${head}.${Buffer.from(JSON.stringify({ ...claims, exp: 9e9 })).toString("base64url")}.${signature}`,
       unsigned: `${Buffer.from('{"alg":"none"}').toString("base64url")}.${body}.`,
-      jwt: await token(claims),
+      user: await token({ sub: owner, role: "authenticated" }),
       none: "",
     };
     for (const value of Object.values(tokens)) {

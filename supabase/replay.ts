@@ -1,8 +1,8 @@
 import { join, resolve } from "node:path";
 import Stripe from "stripe";
-import { createStripe } from "../supabase/functions/_shared/stripe.ts";
-import { findRunning } from "./processes.ts";
-import { loadSettings } from "./settings.ts";
+import { findRunning } from "../local/processes.ts";
+import { loadSettings } from "../local/settings.ts";
+import { createStripe } from "./functions/_shared/stripe.ts";
 
 // `npm run stripe:replay -- evt_…`: fetches events from Stripe and hands them, signed anew, to the
 // webhook: of the platform that runs here, or with SUPABASE_URL and Stripe's keys set, of a project.

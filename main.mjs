@@ -5,13 +5,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL(".", import.meta.url));
 const node = join(root, "node_modules", "node", "bin", "node");
 
 if (!isInstalled()) install();
 
-const cli = join(root, "local", "cli.ts");
-const child = spawn(node, [cli, ...process.argv.slice(2)], { stdio: "inherit" });
+const commands = join(root, "commands.ts");
+const child = spawn(node, [commands, ...process.argv.slice(2)], { stdio: "inherit" });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code) => process.exit(code ?? 1));
 
