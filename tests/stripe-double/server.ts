@@ -110,7 +110,11 @@ function guardApi(app: App, ledger: Ledger, weather: Weather, requests: Row[]) {
   });
 }
 
-const pause = async ({ slow, ms }: Weather) => Date.now() < slow && sleep(ms);
+/** Waits as long as the weather says, or until it has changed. */
+async function pause(weather: Weather): Promise<void> {
+  const end = Date.now() + weather.ms;
+  while (Date.now() < Math.min(end, weather.slow)) await sleep(20);
+}
 
 /** The calls of Stripe's API that this project makes. */
 function serveApi(app: App, ledger: Ledger, postman: Postman) {
