@@ -57,7 +57,7 @@ describe.each(pages)("%s", (file) => {
 
   test("names commands that are there", () => {
     const commands = matches(said, /\bnpm (?:run )?([\w:-]+)/g);
-    const known = [...scripts, "install", "login"];
+    const known = [...scripts, "run", "install", "login"];
     expect(commands.filter((name) => !known.includes(name))).toEqual([]);
     const asked = matches(said, /npm run cron -- ([\w-]+)/g);
     expect(asked.filter((name) => !schedules.includes(name))).toEqual([]);
