@@ -18,7 +18,8 @@ export async function withStackApart<T>(
     const [options] = await Promise.race([once(child, "message"), ended]);
     return await Promise.race([work(loadSettings(options), child.pid!), ended]);
   } finally {
-    const ended = child.exitCode === null && once(child, "exit");
+    const isAlive = child.exitCode === null && child.signalCode === null;
+    const ended = isAlive && once(child, "exit");
     if (child.connected) child.disconnect();
     await ended;
   }

@@ -354,14 +354,16 @@ comment on function private.announce_refund is 'Tells the guest that money which
 
 create function private.has_room(reservation public.reservations)
 returns boolean
-language sql
+language plpgsql
 security definer -- looks at what is taken, under the lock of private.lock_stay
 set search_path = ''
 as $$
-  select exists (select from private.occupancies o where o.source_id = reservation.id)
+begin
+  return exists (select from private.occupancies o where o.source_id = reservation.id)
     or private.occupy(
       reservation.property_id, daterange(reservation.check_in, reservation.check_out), reservation.id, reservation.hold_expires_at
-    )
+    );
+end;
 $$;
 comment on function private.has_room is
   'Whether a hold has its nights, which it takes again when it has run out and nobody else came.';
