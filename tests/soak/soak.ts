@@ -80,8 +80,6 @@ class Run {
     this.#world = {
       ...{ url: urls.api, publishableKey: keys.publishable, stripeUrl: urls.stripe },
       ...{ tally: this.#tally, found: [], homes: [] },
-      lapse: (id) => sql`
-        update public.reservations set hold_expires_at = now() - interval '1 second' where id = ${id}`,
     };
   }
 

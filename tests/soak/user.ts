@@ -19,8 +19,8 @@ export type Deed = keyof typeof shares;
 
 /** Refusals that belong to such traffic: somebody else was faster, or one does a thing too often. */
 export const expectedRefusals: Partial<Record<Deed, string[]>> = {
-  hold: ["dates_unavailable", "too_many_holds"],
-  // What expired or was paid meanwhile cannot be given back.
+  // What was given back before, and the answer lost, cannot be given back again.
+  hold: ["dates_unavailable", "too_many_holds", "not_held"],
   pay: ["dates_unavailable", "too_many_holds", "not_held"],
   cancel: ["not_cancellable"],
   inquire: ["too_many_requests"],
@@ -34,8 +34,6 @@ export type World = {
   /** All homes that can be found, and those of the users, which they book. */
   found: string[];
   homes: { id: string; host: string }[];
-  /** Makes a hold run out. */
-  lapse(reservationId: string): Promise<unknown>;
 };
 
 const picture = readFileSync(
@@ -158,13 +156,9 @@ export class User {
     ])();
   }
 
-  /** Looks at a price, holds the stay, and gives it back or lets it run out. */
+  /** Looks at a price, holds the stay, and gives it back. */
   async hold(): Promise<void> {
-    const held = await this.#reserve();
-    if (!held) return;
-    if (pick(5) > 0) return await this.#giveBack();
-    await this.#world.lapse(held);
-    this.#holds = this.#holds.filter((id) => id !== held);
+    if (await this.#reserve()) await this.#giveBack();
   }
 
   /** From the price to the payment on Stripe's page. */
