@@ -54,7 +54,7 @@ async function runFile(databaseUrl: string, text: string) {
 }
 
 /** Counts by a TAP parser, to which a plan that does not fit is a failure; so is no test at all. */
-function count(lines: string[]): Counts {
+export function count(lines: string[]): Counts {
   const tap = new Parser();
   tap.end(lines.filter((line) => /^(ok|not ok|1\.\.|#)/.test(line)).join("\n"));
   const { ok, pass, fail } = tap.results ?? { ok: false, pass: 0, fail: 0 };

@@ -7,6 +7,7 @@ import { askedToStop } from "../local/processes.ts";
 import { type Settings, StartError, statusOf } from "../local/settings.ts";
 import { runCli } from "../local/supabase.ts";
 import { type Counts, runDatabaseTests } from "./db.ts";
+import { runMutations, sampleMutants } from "./mutations/run.ts";
 import { runPgCronTests } from "./pgcron/run.ts";
 import { logOf, withFreshStack } from "./stack.ts";
 
@@ -38,12 +39,14 @@ const alone: Record<string, Step[]> = {
     { name: "The seed is up to date", run: () => passes(checkSeed()) },
   ],
   pgcron: [{ name: "Under the real pg_cron", run: runPgCronTests }],
+  mutations: [{ name: "Without each rule in turn", run: runMutations }],
 };
 
 /** What shares a stack of its own. */
 const onStack: Record<string, Step[]> = {
   db: [
     { name: "pgTAP", run: runDatabaseTests },
+    { name: "Without some rules in turn", run: sampleMutants },
     { name: "types/database.ts is up to date", run: (settings) => passes(checkTypes(settings)) },
     { name: "Advisors find no error", run: (settings) => passes(runCli(settings, advisors)) },
   ],
@@ -54,7 +57,7 @@ const onStack: Record<string, Step[]> = {
 };
 const advisors = ["db", "advisors", "--level", "info", "--fail-on", "error"];
 
-/** Runs the parts of those names, or else all but `pgcron`; true when nothing failed. */
+/** Runs the parts of those names, or else all but `pgcron` and `mutations`; true when nothing failed. */
 export async function runTests(names: string[]): Promise<boolean> {
   const parts = { ...alone, ...onStack };
   const unknown = names.find((name) => !(name in parts));
