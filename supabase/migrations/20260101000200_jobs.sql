@@ -229,10 +229,11 @@ comment on function private.enqueue is
 
 create function private.requeue_abandoned_jobs()
 returns void
-language sql
+language plpgsql
 security definer -- the worker may not touch the table itself
 set search_path = ''
 as $$
+begin
   update private.jobs
   set state = case when attempts >= max_attempts then 'failed' else 'queued' end::private.job_state,
       finished_at = case when attempts >= max_attempts then now() end,
@@ -243,16 +244,15 @@ as $$
     select id from private.jobs
     where state = 'running' and leased_until <= now()
     for update skip locked
-  )
+  );
+end;
 $$;
 comment on function private.requeue_abandoned_jobs is 'Takes jobs back from workers whose lease ran out.';
 
 create function private.job_room()
 returns table (kind text, priority smallint, lease interval, free integer, pace interval, paced_from timestamptz, next_at timestamptz)
 language sql stable
-security definer -- the worker's functions ask, and nobody else may
-set search_path = ''
-as $$
+begin atomic
   select k.kind, k.priority, k.lease,
     greatest(least(r.free, p.free), 0)::integer,
     p.pace, p.paced_from,
@@ -271,8 +271,8 @@ as $$
       select s.pace, greatest(u.used_until, now() - greatest(s.pace, interval '1 second')) as paced_from
       from (select interval '1 minute' / k.max_per_minute as pace) s
     ) w
-  ) p
-$$;
+  ) p;
+end;
 comment on function private.job_room is
   'How many jobs of each kind may begin now. One with a limit a minute lets begin what a second of it allows, or one: '
   'pace is the share of a job, paced_from is from when on shares are free, and next_at when the next one will be.';
@@ -340,15 +340,17 @@ grant execute on function private.claim_jobs to service_role;
 
 create function private.finish_job(id uuid, lease_token uuid, result jsonb default null)
 returns boolean
-language sql
+language plpgsql
 security definer -- the worker may report, not write the table
 set search_path = ''
 as $$
+begin
   update private.jobs j
   set state = 'done', finished_at = now(), result = finish_job.result, last_error = null,
       lease_token = null, leased_until = null
-  where j.id = finish_job.id and j.lease_token = finish_job.lease_token
-  returning true
+  where j.id = finish_job.id and j.lease_token = finish_job.lease_token;
+  return case when found then true end;
+end;
 $$;
 comment on function private.finish_job is 'Reports success. Null when the lease was lost, which changes nothing.';
 grant execute on function private.finish_job to service_role;
