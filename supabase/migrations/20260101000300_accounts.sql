@@ -41,11 +41,6 @@ create policy "Everyone reads profiles"
   on public.profiles for select to anon, authenticated
   using (true);
 
-create policy "People change their own profile"
-  on public.profiles for update to authenticated
-  using (id = (select auth.uid()))
-  with check (id = (select auth.uid()));
-
 create function private.trimmed(raw text)
 returns text
 language sql immutable
@@ -112,6 +107,21 @@ $$;
 comment on function private.has_role is
   'Whether the caller has one of the roles now. In a policy: (select private.has_role(''admin'')).';
 grant execute on function private.has_role to authenticated, service_role;
+
+create function private.account_id()
+returns uuid
+language sql stable
+security definer -- is asked by policies
+set search_path = ''
+as $$ select r.user_id from public.user_roles r where r.user_id = (select auth.uid()) $$;
+comment on function private.account_id is
+  'The caller''s id while the account exists, else null: a token outlives its account for up to an hour, and a profile with bookings for good.';
+grant execute on function private.account_id to authenticated, service_role;
+
+create policy "People change their own profile"
+  on public.profiles for update to authenticated
+  using (id = (select private.account_id()))
+  with check (id = (select private.account_id()));
 
 create function private.require_role(variadic roles public.user_role[])
 returns void
@@ -415,12 +425,12 @@ create policy "People list their own avatars"
 
 create policy "People upload avatars to their own folder"
   on storage.objects for insert to authenticated
-  with check (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text);
+  with check (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select private.account_id())::text);
 
 create policy "People replace their own avatars"
   on storage.objects for update to authenticated
-  using (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text)
-  with check (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text);
+  using (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select private.account_id())::text)
+  with check (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select private.account_id())::text);
 
 create policy "People delete their own avatars"
   on storage.objects for delete to authenticated

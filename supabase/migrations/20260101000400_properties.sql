@@ -364,23 +364,23 @@ create policy "Users read listed properties and hosts theirs and staff all"
 
 create policy "Users list their own properties and admins anybody's"
   on public.properties for insert to authenticated
-  with check (host_id = (select auth.uid()) or (select private.has_role('admin')));
+  with check (host_id = (select private.account_id()) or (select private.has_role('admin')));
 
 create policy "Hosts change their own properties and admins all"
   on public.properties for update to authenticated
-  using (host_id = (select auth.uid()) or (select private.has_role('admin')))
-  with check (host_id = (select auth.uid()) or (select private.has_role('admin')));
+  using (host_id = (select private.account_id()) or (select private.has_role('admin')))
+  with check (host_id = (select private.account_id()) or (select private.has_role('admin')));
 
 create policy "Hosts delete their own properties and admins all"
   on public.properties for delete to authenticated
-  using (host_id = (select auth.uid()) or (select private.has_role('admin')));
+  using (host_id = (select private.account_id()) or (select private.has_role('admin')));
 
 create function private.my_property_ids()
 returns setof uuid
 language sql stable
 security definer -- is asked by policies of tables below, without the policies of this one
 set search_path = ''
-as $$ select id from public.properties where host_id = (select auth.uid()) $$;
+as $$ select id from public.properties where host_id = (select private.account_id()) $$;
 comment on function private.my_property_ids is 'The caller''s own properties. In a policy: property_id in (select private.my_property_ids()).';
 grant execute on function private.my_property_ids to authenticated, service_role;
 

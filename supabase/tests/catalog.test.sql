@@ -64,7 +64,7 @@ select bag_eq(
   $$ select r || ': ' || p.proname from pg_proc p, unnest(array['anon', 'authenticated']) r
      where p.pronamespace = 'private'::regnamespace and has_function_privilege(r, p.oid, 'execute') $$,
   $$ values ('anon: project_url'), ('anon: public_file_url'), ('authenticated: project_url'), ('authenticated: public_file_url'),
-    ('authenticated: has_role'), ('authenticated: my_property_ids'), ('authenticated: holder'), ('authenticated: is_assigning'),
+    ('authenticated: account_id'), ('authenticated: has_role'), ('authenticated: my_property_ids'), ('authenticated: holder'), ('authenticated: is_assigning'),
     ('authenticated: reaches_inquiry') $$,
   'these private functions, which policies, indexes and computed columns call, and no others are a visitor''s or a user''s'
 );

@@ -197,6 +197,30 @@ describe("T36 line breaks, and marks that turn text around", () => {
   });
 });
 
+test("T48 nobody unsubscribes others, and looking at the link changes nothing", async () => {
+  const host = await signUp("Hal");
+  await list(host);
+  const [mail] = await mailsFor(host.email, 1);
+  const path = /\/functions\/v1\/unsubscribe\?token=[\w-]+/.exec(mail!.html)![0];
+  const ended = async () =>
+    (
+      await database`
+      select unsubscribed_at from private.mail_subscriptions where address = ${host.email}`
+    )[0]!.unsubscribed_at;
+  for (const other of [crypto.randomUUID(), host.id, mail!.id, host.email, "%", ""]) {
+    const place = path.replace(/token=.*/, `token=${encodeURIComponent(other)}`);
+    const answers = [await send(place, { body: "" }), await send(place)];
+    expect(answers.map(({ status }) => status)).toEqual([404, 404]);
+  }
+  const looked = await send(path, { headers: { accept: "text/html" } });
+  expect(looked.status).toBe(200);
+  expect(looked.body).not.toContain(host.email);
+  expect(await ended()).toBeNull();
+  const left = await send(path, { body: "" });
+  expect([left.status, left.body.includes(host.email)]).toEqual([200, false]);
+  expect(await ended()).not.toBeNull();
+});
+
 test("T38 a cell of a report's file is never a formula", async () => {
   const date = `${randomInt(1100, 1800)}-05-06`;
   const attacks = [

@@ -20,7 +20,7 @@ function sendRaw(method: string, path: string, token: string, body = ""): Promis
     ...{
       "content-type": "image/png",
       "content-length": Buffer.byteLength(body),
-      "x-upsert": "true",
+      "x-upsert": String(method === "PUT"),
     },
   };
   const { hostname, port } = new URL(stack.api);

@@ -13,7 +13,7 @@ const { ana, gil, cleo } = all.people;
 /** Ids of what is hidden from strangers, by the name of the argument. */
 const hidden: Record<string, unknown> = {
   property_id: all.draft,
-  reservation_id: rowOf(all, "reservations").key.id,
+  reservation_id: all.rows.find(({ values }) => values.status === "held")!.key.id,
   inquiry_id: rowOf(all, "inquiries").key.id,
   image_ids: [rowOf(all, "property_images").key.id],
   user_id: gil.id,
@@ -60,7 +60,7 @@ describe.each(ofTheApi)("$name", (tried) => {
   test("T07 a stranger learns nothing from it of what is another's, and changes nothing", async () => {
     const answer = await call("olga", tried, args);
     expect(leaks(answer, secretsFor("olga"))).toEqual([]);
-    if (!forUsers.includes(name)) expect([400, 403, 404, 409]).toContain(answer.status);
+    if (!forUsers.includes(name)) expect([400, 403, 404]).toContain(answer.status);
     expect(await stored(all)).toEqual(before);
   });
 
@@ -153,15 +153,17 @@ describe("T10 agents", () => {
 
 test("T11 nobody writes in another's name", async () => {
   const inquiry_id = rowOf(all, "inquiries").key.id;
-  const as = { author_id: cleo.id, author_role: "customer_service" };
-  const message = { inquiry_id, body: "Send your password to me", ...as };
-  const answer = await ask(all, "gil", "/rest/v1/inquiry_messages", {
-    body: message,
-    headers: { prefer: "return=representation" },
+  const message = { inquiry_id, body: "Send us your password", author_role: "customer_service" };
+  const said = await ask(all, "gil", "/rest/v1/inquiry_messages", {
+    ...{ body: message, headers: { prefer: "return=representation" } },
   });
-  if (answer.status === 201) {
-    expect(JSON.parse(answer.body)[0]).toMatchObject({ author_id: gil.id, author_role: "user" });
-  }
+  expect(JSON.parse(said.body)[0]).toMatchObject({ author_id: gil.id, author_role: "user" });
+  const as = { author_id: cleo.id, body: "As Cleo" };
+  await ask(all, "gil", "/rest/v1/inquiry_messages", { body: { ...message, ...as } });
+  const [asCleo] = await database`
+    select count(*)::integer as count from public.inquiry_messages
+    where author_id = ${cleo.id} and body = ${as.body}`;
+  expect(asCleo!.count).toBe(0);
   const tries: [string, object][] = [
     ["inquiries", { user_id: gil.id, subject: "x", message: "x" }],
     ["favorites", { user_id: gil.id, property_id: all.home }],
@@ -275,6 +277,7 @@ test("T13 no function that acts as its owner is anybody's by default", async () 
     where p.prosecdef and n.nspname in ('public', 'private')
       and has_function_privilege(r.role, p.oid, 'execute')`;
   const helpers = [
+    "account_id",
     "has_role",
     "my_property_ids",
     "project_url",

@@ -30,7 +30,7 @@ export type World = {
   people: People;
   /** Stands in everything that is somebody's own. */
   mark: string;
-  /** Ana's home, for everyone to see, and a draft of hers, for nobody; both are free next month. */
+  /** Ana's home, for everyone to see, and a draft of hers, for nobody. */
   home: string;
   draft: string;
   /** Another home for everyone to see, which nobody booked, and its image. */
@@ -68,9 +68,9 @@ export function nowhere({ key }: Row): Row["key"] {
 }
 
 /** All that is stored of the people of this world. */
-export async function stored({ people: all, rows: known }: World): Promise<unknown> {
-  const ids = Object.values(all).map(({ id }) => id);
-  const rows = known.map(async ({ table, key }) => {
+export async function stored(world: World): Promise<unknown> {
+  const ids = Object.values(world.people).map(({ id }) => id);
+  const rows = world.rows.map(async ({ table, key }) => {
     const [column, value] = Object.entries(key)[0]!;
     return await database`
       select to_jsonb(t) from public.${database(table)} t where ${database(column)}::text = ${value}

@@ -126,6 +126,19 @@ test("T05 not even the owner writes a column that is the database's to write", a
   expect((await Promise.all(accepted)).flat()).toEqual([]);
 });
 
+test("T04 nobody changes or deletes whatever there is by naming nothing", async () => {
+  const tries = everyTable.flatMap(({ name, columns }) => {
+    const [column] = wordsOf(writableColumns[name] ?? columns[0]!.name);
+    const body = { [column!]: null };
+    return (["olga", "ada"] as const).flatMap((who) => [
+      ask(all, who, `/rest/v1/${name}`, { method: "PATCH", body }),
+      ask(all, who, `/rest/v1/${name}`, { method: "DELETE" }),
+    ]);
+  });
+  const codes = (await Promise.all(tries)).map(({ body }) => JSON.parse(body).code);
+  expect(codes.filter((code) => !["42501", "21000"].includes(code))).toEqual([]);
+});
+
 /** Nothing when a value for the column is refused as such; else what was answered. */
 async function accepts(
   who: Attacker,
