@@ -19,6 +19,11 @@ export function isDown({ code }: Error & { code?: string }): boolean {
 export function refusal(error: unknown, role: string): Response {
   if (error instanceof HTTPException && error.res) return error.res;
   const { name, code, message, detail = null, hint = null } = error as Record<string, string>;
+  // The driver cannot even send a list or a number for a date or a text; Postgres says no to it.
+  if (code === "ERR_INVALID_ARG_TYPE") {
+    const message = "A value is not of its type";
+    return Response.json({ code: "22P02", details: null, hint: null, message }, { status: 400 });
+  }
   if (name !== "PostgresError" || !code || isDown(error as Error)) throw error;
   return Response.json({ code, details: detail, hint, message }, { status: statusOf(code, role) });
 }
