@@ -2,8 +2,7 @@
  * `npm run bench:jobs`: how fast mails leave by one worker and by two, what queueing costs a
  * transaction, whether claims stay fast beside a million finished jobs, and what a report of
  * 100,000 new listings takes. Prints a table, writes it to `bench/jobs.md`, and fails when a limit
- * is missed. With `-- -- --mails 1000` fewer than
- * 10,000 are sent.
+ * is missed. With `-- -- --mails 1000` fewer than 10,000 are sent.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
