@@ -40,7 +40,8 @@ export async function sampleMutants({ root, adminDatabaseUrl }: Settings): Promi
   const seed = Number(process.env.MUTATIONS_SEED ?? 1);
   const sql = connect(adminDatabaseUrl);
   try {
-    const mutants = await readMutants(sql);
+    // What is explained takes all tests to see, and is left to the whole run.
+    const mutants = (await readMutants(sql)).filter(({ name }) => !(name in explained));
     const inAnyOrder = fc.shuffledSubarray(mutants, { minLength: mutants.length });
     const tests = readTests(root);
     const end = performance.now() + 5000;
