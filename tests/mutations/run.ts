@@ -89,10 +89,7 @@ function judge(fates: Fate[], isWhole: boolean): Counts {
   for (const { class: kind, name } of unexplained) console.log(`Survived (${kind}): ${name}`);
 
   const names = new Set(survivors.map(({ name }) => name));
-  const tried = new Set(fates.map(({ name }) => name));
-  const outdated = Object.keys(explained).filter(
-    (name) => !names.has(name) && (isWhole || tried.has(name)),
-  );
+  const outdated = Object.keys(explained).filter((name) => isWhole && !names.has(name));
   for (const name of outdated) console.log(`Explained, and yet noticed or gone: ${name}`);
 
   printTable(fates);
