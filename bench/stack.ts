@@ -26,8 +26,10 @@ export async function withStackApart<T>(
 }
 
 if (process.argv[2] === "stack" && process.send) {
+  // Who asked may be gone before it runs.
+  const left = once(process, "disconnect");
   await withFreshStack(async ({ ports, dataDir }) => {
-    process.send!({ port: ports.api, dataDir, readDotEnv: false });
-    await once(process, "disconnect");
+    if (process.connected) process.send!({ port: ports.api, dataDir, readDotEnv: false });
+    await left;
   });
 }
