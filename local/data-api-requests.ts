@@ -1,4 +1,5 @@
 import type { AnyAST, IntrospectResult as Catalog, EmbedDef } from "@supabase/lite";
+import type { KyselyPlugin } from "kysely";
 
 type SelectEntry = NonNullable<AnyAST["select"]>[number];
 
@@ -46,6 +47,15 @@ function nameRelations(level: Pick<EmbedDef, "select" | "join">, parent: string,
     nameRelations(embed, child, catalog);
   }
 }
+
+/** lite finds updated rows again by the request's filter, which the update may have made untrue. */
+export const filterOnce = (ast: AnyAST): KyselyPlugin => ({
+  transformQuery({ node }) {
+    if (node.kind === "UpdateQueryNode") delete ast.where;
+    return node;
+  },
+  transformResult: async ({ result }) => result,
+});
 
 /** One row as an object, where lite forgets after a change that one was asked for. */
 export async function asked({ $meta }: AnyAST, answer: Response): Promise<Response> {

@@ -1,16 +1,10 @@
-import {
-  type AnyAST,
-  App,
-  type ConnectionContextOptions,
-  type IntrospectResult,
-  type VarsContext,
-} from "@supabase/lite";
+import { type AnyAST, App, type IntrospectResult, type VarsContext } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import { HTTPException } from "hono/http-exception";
 import { sql } from "kysely";
 import { authConfig, createAuth, createMailer } from "./auth.ts";
 import { isDown, refusal } from "./data-api-errors.ts";
-import { asked, mend } from "./data-api-requests.ts";
+import { asked, filterOnce, mend } from "./data-api-requests.ts";
 import type { Settings } from "./settings.ts";
 
 /** lite hands JSON over as text that is ready. */
@@ -67,7 +61,7 @@ class DataConnection extends PostgresConnection {
   override async withContext<T>(
     vars: VarsContext | undefined,
     work: (db: PostgresConnection["kysely"]) => Promise<T>,
-    options?: ConnectionContextOptions,
+    options?: Parameters<PostgresConnection["withContext"]>[2],
   ): Promise<T> {
     const { auth, ast } = vars as { auth: { role: string; jwt: object }; ast: AnyAST };
     const { role, jwt } = auth;
@@ -80,7 +74,8 @@ class DataConnection extends PostgresConnection {
         set_config('statement_timeout', ${role === "anon" ? "3s" : "8s"}, true),
         set_config('transaction_read_only', ${readOnly ? "on" : "off"}, true)
       `.execute(transaction);
-      const res = await asked(ast, (await work(transaction)) as Response);
+      const made = await work(transaction.withPlugin(filterOnce(ast)));
+      const res = await asked(ast, made as Response);
       if (res.status >= 400) throw new HTTPException(400, { res });
       return res;
     });

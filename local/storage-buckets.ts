@@ -57,12 +57,8 @@ export function openStore(settings: Settings) {
     const { bytes, ...told } = upload;
     const metadata = { ...told, size: bytes.length };
     const written = { metadata, version: randomUUID(), updated_at: new Date() };
-    const row = {
-      ...place,
-      ...written,
-      id: randomUUID(),
-      owner_id: (caller.claims.sub as string) ?? null,
-    };
+    const owner_id = (caller.claims.sub as string) ?? null;
+    const row = { ...place, ...written, id: randomUUID(), owner_id };
     const [stored = row] = await as(caller, async (tx) => {
       const replace = tx`on conflict (bucket_id, name) do update set ${tx(written)} returning id`;
       const replaced = await tx`insert into storage.objects ${tx(row)} ${upsert ? replace : tx``}`;

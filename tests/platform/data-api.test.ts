@@ -251,8 +251,8 @@ describe("changes", () => {
   test("answer with the rows that they have changed, also when those fit the filter no more", async () => {
     const { id } = await add();
     const closed = owner.client.from("probes").update({ state: "closed" }).eq("id", id);
-    const answer = await closed.eq("state", "open").select("state");
-    expect(unwrap(answer)).toEqual([{ state: "closed" }]);
+    const answer = await closed.eq("state", "open").select("state, owner:probe_owners(name)");
+    expect(unwrap(answer)).toEqual([{ state: "closed", owner: { name: "Pia" } }]);
   });
 
   test("answer with one row as an object, or not at all", async () => {
