@@ -26,10 +26,14 @@ export async function withStackApart<T>(
 }
 
 if (process.argv[2] === "stack" && process.send) {
+  // A connection that breaks while it stops is no reason to leave the rest standing about.
+  process.on("unhandledRejection", console.error);
   // Who asked may be gone before it runs.
   const left = once(process, "disconnect");
   await withFreshStack(async ({ ports, dataDir }) => {
     if (process.connected) process.send!({ port: ports.api, dataDir, readDotEnv: false });
     await left;
   });
+  // Whatever still tries to reach the database again does so in vain.
+  process.exit();
 }
