@@ -28,6 +28,7 @@ const types = {
 class DataConnection extends PostgresConnection {
   /** Reads the catalog as the tables' owner: `authenticator` owns nothing and would see nothing. */
   readonly owner: PostgresConnection;
+  #looking: Promise<IntrospectResult> | undefined;
 
   constructor({ authenticatorUrl, databaseUrl }: Settings) {
     super({ url: authenticatorUrl, postgresOptions: { types, onnotice: () => {} } });
@@ -35,7 +36,11 @@ class DataConnection extends PostgresConnection {
   }
 
   override async introspect(): Promise<IntrospectResult> {
-    const catalog = await this.owner.introspect({ useCache: true });
+    // After a change of the schema many ask at once: one look serves them all.
+    this.#looking ??= this.owner.introspect({ useCache: true }).finally(() => {
+      this.#looking = undefined;
+    });
+    const catalog = await this.#looking;
     if (!catalog.functions) throw Object.assign(new Error(), { code: "CONNECTION_LOST" });
     // As PostgREST, tell "one" from "many" by constraints alone: a partial unique index says neither.
     return { ...catalog, indexes: [] };
