@@ -60,8 +60,7 @@ export async function stop(dataDir: string): Promise<void> {
 /** The addresses and keys, on standard output alone. */
 export function status(dataDir: string, format: string): void {
   const settings = settingsOfRunning(dataDir);
-  const json = JSON.stringify(statusOf(settings), null, 2);
-  console.log(format === "json" ? json : list(settings));
+  console.log(format === "json" ? JSON.stringify(statusOf(settings), null, 2) : list(settings));
 }
 
 /** Fresh data, under the same keys; runs again afterwards if it ran before. */
