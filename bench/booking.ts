@@ -13,8 +13,8 @@ import postgres from "postgres";
 import Stripe from "stripe";
 import type { Settings } from "../local/settings.ts";
 import { denoOptions } from "../tests/run.ts";
+import { withFreshStack } from "../tests/stack.ts";
 import { atLeast, below, machine, percentile, type Row, table } from "./report.ts";
-import { withStackApart } from "./stack.ts";
 
 const rivals = 200;
 /** Payments one after another, while nothing else happens. */
@@ -38,7 +38,7 @@ type Bench = { settings: Settings; sql: postgres.Sql; stackPid: number };
 /** Runs the bench. */
 export async function run({ root }: Settings): Promise<void> {
   const about = machine();
-  const rows = await withStackApart(measureStack);
+  const rows = await withFreshStack(measureStack);
   rows.push(...measureInvoices(root));
   const report = `# Bookings
 

@@ -1,6 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { askedToStop } from "../local/processes.ts";
@@ -77,9 +85,23 @@ export async function runTests(names: string[]): Promise<boolean> {
   };
   await runAll(stepsOf(alone), {} as Settings);
   const steps = stepsOf(onStack);
-  if (steps.length) await withFreshStack((settings) => runAll(steps, settings));
+  if (steps.length) {
+    console.log("\nStarting a stack of its own");
+    await withFreshStack(async (settings) => {
+      await runAll(steps, settings);
+      if (total.failed) keepLog(settings);
+    });
+  }
   console.log(`\n${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0;
+}
+
+/** Saves what the stack said, to look up why something failed. */
+function keepLog(settings: Settings): void {
+  const kept = join(root, ".local", "test.log");
+  mkdirSync(dirname(kept), { recursive: true });
+  copyFileSync(logOf(settings), kept);
+  console.log(`\nWhat the stack said meanwhile is in ${kept}.`);
 }
 
 /** Runs a tool of node_modules on the project's own Node; true when it ended well. */

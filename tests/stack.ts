@@ -1,5 +1,7 @@
+import { fork } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { askedToStop } from "../local/processes.ts";
@@ -9,38 +11,43 @@ import { isFree, startStack } from "../local/stack.ts";
 // Tests sign many people up; a password that is hard to guess would cost each a tenth of a second.
 process.env.LITE_AUTH_BCRYPT_COST ??= "4";
 
-/** Lends a stack of its own, on free ports and with data of its own that is gone afterwards. */
-export async function withFreshStack<T>(work: (settings: Settings) => Promise<T>): Promise<T> {
+/**
+ * Lends a stack of its own, on free ports and with data of its own that is gone afterwards. It runs
+ * in a process apart: what is tested and measured does not wait for who does so, and what the stack
+ * says is in a log of its own.
+ */
+export async function withFreshStack<T>(
+  work: (settings: Settings, pid: number) => Promise<T>,
+): Promise<T> {
   const asked = askedToStop();
   return await withFreshSettings(async (settings) => {
-    const stopKeeping = keepOutput(logOf(settings));
-    const stack = await startStack(settings, console.log);
-    const interrupted = asked.then(() => Promise.reject(new StartError("Interrupted.")));
-    const worked = Promise.race([work(settings), interrupted]).finally(stack.stop);
-    return await worked.finally(stopKeeping);
+    const { ports, dataDir } = settings;
+    const log = openSync(logOf(settings), "w");
+    const stack = fork(import.meta.filename, [String(ports.api), dataDir], {
+      execArgv: [],
+      stdio: ["ignore", log, log, "ipc"],
+    });
+    closeSync(log);
+    const ended = once(stack, "exit");
+    const broken = Promise.race([
+      ended.then(
+        () => `The stack has ended:\n${readFileSync(logOf(settings), "utf8").slice(-5000)}`,
+      ),
+      asked.then(() => "Interrupted."),
+    ]).then((reason) => Promise.reject(new StartError(reason)));
+    try {
+      await Promise.race([once(stack, "message"), broken]);
+      return await Promise.race([work(settings, stack.pid!), broken]);
+    } finally {
+      if (stack.connected) stack.disconnect();
+      await ended;
+    }
   });
 }
 
-/** What a stack has said so far, for tests that look through it. */
+/** What a stack has said so far. */
 export function logOf({ dataDir }: Settings): string {
   return join(dataDir, "stack.log");
-}
-
-/** Writes what this process says to a file as well, until it is told to stop. */
-function keepOutput(path: string): () => void {
-  const kept = [process.stdout, process.stderr].map((stream) => {
-    const write = stream.write;
-    stream.write = ((chunk: string | Uint8Array, ...more: []) => {
-      appendFileSync(path, chunk);
-      return write.call(stream, chunk, ...more);
-    }) as typeof write;
-    return () => {
-      stream.write = write;
-    };
-  });
-  return () => {
-    for (const restore of kept) restore();
-  };
 }
 
 /** Lends free ports and a folder that is gone afterwards. */
@@ -59,3 +66,19 @@ export async function findFreePorts(): Promise<number> {
   const row = await Promise.all([0, 1, 2, 3, 4, 5].map((offset) => isFree(port + offset)));
   return row.includes(false) ? findFreePorts() : port;
 }
+
+/** The process apart: runs the stack for as long as who lends it is there. */
+async function runStack(port: number, dataDir: string): Promise<void> {
+  // A connection that breaks while the stack stops is no reason to leave the rest standing about.
+  process.on("unhandledRejection", console.error);
+  // Who lends it decides when it stops, also when Ctrl-C reaches both.
+  void askedToStop();
+  const left = once(process, "disconnect");
+  const stack = await startStack(loadSettings({ port, dataDir, readDotEnv: false }), console.log);
+  if (process.connected) process.send!("ready");
+  await left;
+  await stack.stop();
+  process.exit();
+}
+
+if (import.meta.main) await runStack(Number(process.argv[2]), process.argv[3]!);

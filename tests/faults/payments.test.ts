@@ -5,8 +5,9 @@ import postgres from "postgres";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Settings } from "../../local/settings.ts";
 import { statusOf } from "../../local/settings.ts";
+import { startStack } from "../../local/stack.ts";
 import { brokenRules } from "../api/rules.ts";
-import { withFreshStack } from "../stack.ts";
+import { withFreshSettings } from "../stack.ts";
 
 /**
  * Payments under faults, on a stack of their own: functions that are killed in the middle of each
@@ -32,11 +33,15 @@ beforeAll(async () => {
   let release = () => {};
   let stopped: Promise<void> | undefined;
   settings = await new Promise<Settings>((resolve, reject) => {
-    stopped = withFreshStack(async (lent) => {
+    stopped = withFreshSettings(async (lent) => {
+      mailServer = await MailServer.before(lent.ports.smtp);
+      lent.functionEnv.SMTP_PORT = String(mailServer.port);
+      const stack = await startStack(lent, () => {});
       resolve(lent);
       await new Promise<void>((done) => {
         release = done;
       });
+      await stack.stop();
     });
     stopped.catch(reject);
   });
@@ -44,8 +49,6 @@ beforeAll(async () => {
     release();
     await stopped;
   };
-  mailServer = await MailServer.before(settings.ports.smtp);
-  settings.functionEnv.SMTP_PORT = String(mailServer.port);
   Object.assign(process.env, settings.functionEnv, statusOf(settings));
   actors = await import("../api/actors.ts");
   stays = await import("../api/stays.ts");
