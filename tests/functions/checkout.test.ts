@@ -86,9 +86,9 @@ async function ask(database = databaseWith(), more = {}) {
     method: "POST",
     body: JSON.stringify({ reservation_id: reservationId, ...more }),
   });
-  const context = { userClaims: { id: guestId } } as Parameters<typeof checkout>[1];
+  const context = { userClaims: { id: guestId } } as Parameters<typeof checkout>[2];
   const tools = { siteUrl: "https://djanobnb.test", database, stripe };
-  return await (await checkout(request, context, tools)).json();
+  return await (await checkout(request, tools, context)).json();
 }
 
 /** The refusal's status and code. */

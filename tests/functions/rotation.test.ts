@@ -16,10 +16,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const forWorkers = serve("jobs", "secret", async () => new Response("done"));
-const forUsers = serve("checkout", "user", async (_request, { userClaims }) =>
-  Response.json(userClaims?.id),
-);
+const forWorkers = serve("jobs", "secret", {
+  wire: () => undefined,
+  handle: async () => new Response("done"),
+});
+const forUsers = serve("checkout", "user", {
+  wire: () => undefined,
+  handle: async (_request, _tools, { userClaims }) => Response.json(userClaims?.id),
+});
 
 async function statusWith(func: typeof forWorkers, headers: Record<string, string>) {
   return (await func.fetch(new Request("http://api/", { method: "POST", headers }))).status;

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { ApiError } from "../../supabase/functions/_shared/errors.ts";
+import { ApiError, NotConfigured } from "../../supabase/functions/_shared/errors.ts";
 import { serve } from "../../supabase/functions/_shared/serve.ts";
 
 // How whatever a function throws becomes an answer.
@@ -12,8 +12,9 @@ vi.stubEnv("SUPABASE_SECRET_KEYS", JSON.stringify({ default: "sb_secret_1" }));
 beforeEach(() => logged.mockClear());
 
 async function answerTo(thrown: unknown) {
-  const func = serve("test", "none", async () => {
-    throw thrown;
+  const func = serve("test", "none", {
+    wire: () => undefined,
+    handle: () => Promise.reject(thrown),
   });
   const response = await func.fetch(new Request("http://api/", { method: "POST" }));
   const text = await response.text();
@@ -29,10 +30,11 @@ test.each([
   ["secret", { apikey: "sb_publishable_1" }],
   ["secret", { apikey: "sb_secret_2" }],
 ] as const)("a function for %s does nothing for whoever brings %o", async (auth, headers) => {
-  const work = vi.fn();
+  const [wire, handle] = [vi.fn(), vi.fn()];
   const request = new Request("http://api/", { method: "POST", headers });
-  const response = await serve("test", auth, work).fetch(request);
-  expect(work).not.toHaveBeenCalled();
+  const response = await serve("test", auth, { wire, handle }).fetch(request);
+  expect(wire).not.toHaveBeenCalled();
+  expect(handle).not.toHaveBeenCalled();
   expect(response.status).toBe(401);
 });
 
@@ -52,6 +54,22 @@ test.each(["57P01", "57P03", "08006", "53300", "ECONNREFUSED", "CONNECTION_CLOSE
     expect(logged).toHaveBeenCalledOnce();
   },
 );
+
+test("a setting that is missing is named in the log alone, and asked for again at the next call", async () => {
+  const wire = vi.fn(() => {
+    throw new NotConfigured(["SITE_URL"]);
+  });
+  const func = serve("test", "none", { wire, handle: vi.fn() });
+  for (const calls of [1, 2]) {
+    const response = await func.fetch(new Request("http://api/", { method: "POST" }));
+    expect([response.status, await response.text()]).toEqual([
+      500,
+      expect.stringMatching(/"not_configured"(?!.*SITE_URL)/),
+    ]);
+    expect(wire).toHaveBeenCalledTimes(calls);
+  }
+  expect(logged.mock.calls[0]?.[0]).toContain("SITE_URL");
+});
 
 test("a fault is logged with its stack, and the caller learns no detail", async () => {
   for (const error of [new Error("secret detail"), { code: "40P01" }, "text"]) {

@@ -24,3 +24,9 @@ export function log(level: "info" | "warn" | "error", message: string, facts: ob
 export function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
+
+/** What went wrong, in a sentence for an operator. Some errors of the network have a code alone. */
+export function reasonOf(error: unknown): string {
+  const { message, code } = error as { message?: string; code?: string };
+  return message || code || String(error);
+}

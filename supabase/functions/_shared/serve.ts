@@ -1,4 +1,5 @@
 import { type AuthConfig, createSupabaseContext, type SupabaseContext } from "@supabase/server";
+import type { Database as Schema } from "../../../types/database.ts";
 import { ApiError, isUnreachable, NotConfigured, toApiError } from "./errors.ts";
 import { describe, forRequest, log } from "./log.ts";
 
@@ -14,7 +15,15 @@ const modes: Record<Auth, AuthConfig> = {
 
 export type Method = "GET" | "POST";
 
-export type Handler = (request: Request, context: SupabaseContext) => Promise<Response>;
+type Context = SupabaseContext<Schema>;
+
+/** What a function works with, and what it does. */
+export type Definition<Tools> = {
+  /** Called at the first request, so that a setting that is missing is an answer and no crash. */
+  wire(): Tools;
+  handle(request: Request, tools: Tools, context: Context): Promise<Response>;
+  methods?: Method[];
+};
 
 const cors = {
   "access-control-allow-origin": "*",
@@ -30,12 +39,17 @@ const cors = {
  * whatever is thrown into `{ error: { code, message } }`. A fault of ours is logged with the
  * request's id, and the caller learns no detail. (`withSupabase` itself answers in another shape.)
  */
-export function serve(
+export function serve<Tools>(
   name: string,
   auth: Auth,
-  handle: Handler,
-  methods: Method[] = ["POST"],
+  { wire, handle, methods = ["POST"] }: Definition<Tools>,
 ): { fetch(request: Request): Promise<Response> } {
+  let tools: Tools | undefined;
+  const answer = async (request: Request) => {
+    const context = await admit(request, auth, methods);
+    tools ??= wire();
+    return await handle(request, tools, context);
+  };
   return {
     async fetch(request) {
       if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: cors });
@@ -43,9 +57,7 @@ export function serve(
       const requestId = request.headers.get("x-request-id")?.slice(0, 100) || crypto.randomUUID();
       return await forRequest(requestId, async () => {
         const started = performance.now();
-        const response = await answer(request, auth, handle, methods).catch((error) =>
-          refuse(error, name),
-        );
+        const response = await answer(request).catch((error) => refuse(error, name));
         const ms = Math.round(performance.now() - started);
         log("info", "answered", { function: name, status: response.status, ms });
         for (const [header, value] of Object.entries(cors)) response.headers.set(header, value);
@@ -56,23 +68,19 @@ export function serve(
   };
 }
 
-async function answer(
-  request: Request,
-  auth: Auth,
-  handle: Handler,
-  methods: Method[],
-): Promise<Response> {
+/** Who calls, if that is somebody who may. */
+async function admit(request: Request, auth: Auth, methods: Method[]): Promise<Context> {
   if (!methods.some((method) => method === request.method)) {
     const answered = methods.join(" and ");
     throw new ApiError(405, "method_not_allowed", `Only ${answered} is answered here.`);
   }
-  const { data: context, error } = await createSupabaseContext(request, { auth: modes[auth] });
-  if (error && error.status >= 500) throw error;
-  if (error) {
-    log("info", "turned away", { auth, reason: error.code });
-    throw new ApiError(401, "not_signed_in", whoMayCall[auth]);
-  }
-  return await handle(request, context);
+  const { data: context, error } = await createSupabaseContext<Schema>(request, {
+    auth: modes[auth],
+  });
+  if (!error) return context;
+  if (error.status >= 500) throw error;
+  log("info", "turned away", { auth, reason: error.code });
+  throw new ApiError(401, "not_signed_in", whoMayCall[auth]);
 }
 
 const whoMayCall: Record<Auth, string> = {

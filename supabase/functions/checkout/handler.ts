@@ -1,9 +1,12 @@
 import type { SupabaseContext } from "@supabase/server";
 import type Stripe from "stripe";
 import { z } from "zod";
+import type { Database as Schema } from "../../../types/database.ts";
 import type { Database } from "../_shared/database.ts";
-import { ApiError, readJson, toApiError } from "../_shared/errors.ts";
+import { ApiError, toApiError } from "../_shared/errors.ts";
+import { formatCount } from "../_shared/format.ts";
 import { describe, log, requestId } from "../_shared/log.ts";
+import { readJson } from "../_shared/request.ts";
 import { sha256 } from "../_shared/sha256.ts";
 
 export type Tools = { siteUrl: string; database: Database; stripe: Stripe };
@@ -46,8 +49,8 @@ type Checkout = {
  */
 export async function checkout(
   request: Request,
-  context: SupabaseContext,
   tools: Tools,
+  context: SupabaseContext<Schema>,
 ): Promise<Response> {
   const body = await readJson(request, Body);
   const reservationId =
@@ -69,12 +72,12 @@ export async function checkout(
 }
 
 async function reserve(
-  { supabase }: SupabaseContext,
+  { supabase }: SupabaseContext<Schema>,
   stay: z.infer<typeof ByStay>,
 ): Promise<string> {
   const { data, error } = await supabase.rpc("reserve", stay);
   if (error) throw toApiError(error) ?? error;
-  return (data as { id: string }).id;
+  return data.id;
 }
 
 async function begin(database: Database, userId: string, reservationId: string): Promise<Checkout> {
@@ -110,7 +113,7 @@ async function open(
 async function create({ stripe, siteUrl }: Tools, reservationId: string, due: Checkout) {
   const wanted = sessionFor(due, reservationId, siteUrl);
   // The same wish has the same key: asked again after a lost answer, Stripe gives the same session.
-  const hash = await sha256(JSON.stringify(wanted));
+  const hash = sha256(JSON.stringify(wanted));
   const idempotencyKey = `checkout:${reservationId}:${hash.slice(0, 16)}`;
   const answer = await stripe.checkout.sessions.create(wanted, { idempotencyKey });
   const { id, url } = Answer.parse(answer);
@@ -135,7 +138,6 @@ function sessionFor(
   siteUrl: string,
 ): Stripe.Checkout.SessionCreateParams {
   const metadata = { reservation_id: reservationId, payment_id: due.payment_id };
-  const nights = due.nights === 1 ? "1 night" : `${due.nights} nights`;
   return {
     mode: "payment",
     line_items: [
@@ -146,7 +148,7 @@ function sessionFor(
           unit_amount: due.amount,
           product_data: {
             name: `${due.title}, ${due.city}`.slice(0, 250),
-            description: `${nights}, ${due.check_in} to ${due.check_out}, service fee included`,
+            description: `${formatCount(due.nights, "night")}, ${due.check_in} to ${due.check_out}, service fee included`,
           },
         },
       },

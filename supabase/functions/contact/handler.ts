@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../_shared/database.ts";
-import { readJson } from "../_shared/errors.ts";
 import { requestId } from "../_shared/log.ts";
+import { ipOf, readJson } from "../_shared/request.ts";
 
 export type Tools = { database: Database };
 
@@ -46,13 +46,4 @@ export async function contact(request: Request, { database }: Tools): Promise<Re
     select private.receive_contact(${name}, ${address}, ${subject}, ${message}, ${ipOf(request)})
     from private.caused_by(${requestId()})`;
   return Response.json({ status: "confirmation_sent" }, { status: 202 });
-}
-
-/**
- * The caller's IP address as the gateway saw it. Cloudflare, in front of hosted projects, overwrites
- * its own header; in a list the last entry is the one that the caller could not write.
- */
-function ipOf({ headers }: Request): string | null {
-  const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
-  return headers.get("cf-connecting-ip") ?? hops.at(-1)?.trim() ?? null;
 }

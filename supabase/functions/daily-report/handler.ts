@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../_shared/database.ts";
-import { readJson } from "../_shared/errors.ts";
 import { requestId } from "../_shared/log.ts";
+import { readJson } from "../_shared/request.ts";
 
 export type Tools = { database: Database; timezone: string };
 

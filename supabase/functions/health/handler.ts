@@ -1,4 +1,4 @@
-import { describe, log } from "../_shared/log.ts";
+import { describe, log, reasonOf } from "../_shared/log.ts";
 
 /** Looks at a part of the system: says in words how it is, or throws what is wrong with it. */
 export type Check = (signal: AbortSignal) => Promise<string>;
@@ -63,10 +63,4 @@ async function lookAt(name: string, check: Check): Promise<Part> {
   } finally {
     clearTimeout(timeOut);
   }
-}
-
-/** Some errors of the network have a code alone. */
-function reasonOf(error: unknown): string {
-  const { message, code } = error as { message?: string; code?: string };
-  return message || code || String(error);
 }

@@ -2,11 +2,9 @@ import { serve } from "../_shared/serve.ts";
 import { createChecks } from "./checks.ts";
 import { answer, createHealth } from "./handler.ts";
 
-const lookAround = createHealth(createChecks(Deno.env.toObject()));
-
-export default serve(
-  "health",
-  "none",
-  async (_request, { authMode }) => answer(await lookAround(), authMode === "secret"),
-  ["GET"],
-);
+export default serve("health", "none", {
+  wire: () => createHealth(createChecks(Deno.env.toObject())),
+  handle: async (_request, lookAround, { authMode }) =>
+    answer(await lookAround(), authMode === "secret"),
+  methods: ["GET"],
+});

@@ -1,4 +1,4 @@
-import { describe, forRequest, log, requestId } from "../_shared/log.ts";
+import { describe, forRequest, log, reasonOf, requestId } from "../_shared/log.ts";
 import { type Kind, PermanentError, type Tools } from "./tools.ts";
 
 export type Outcome = { done: number; failed: number; remaining: number };
@@ -131,7 +131,7 @@ async function tryJob(
     const result = (await perform(job, tools, kinds)) ?? null;
     const [row] = await database<[{ reported: boolean | null }]>`
       select private.finish_job(
-        ${job.id}, ${job.lease_token}, ${result && database.json(result as never)}
+        ${job.id}, ${job.lease_token}, ${result && database.json(result)}
       ) as reported`;
     if (!row.reported) log("warn", "done, but the lease was lost", { job: job.id, kind: job.kind });
     return row.reported ? "done" : "lost";
@@ -177,9 +177,7 @@ async function perform(job: Job, tools: Tools, kinds: Record<string, Kind>) {
 
 /** A report that does not arrive is no loss: the lease runs out, and the job is tried again. */
 async function report(job: Job, { database }: Tools, error: unknown, permanent: boolean) {
-  // Some errors of the network have a code alone, and Postgres takes no NUL.
-  const { message, code } = error as { message?: string; code?: string };
-  const reason = (message || code || String(error)).replaceAll("\0", "");
+  const reason = reasonOf(error).replaceAll("\0", ""); // which Postgres takes in no text
   await database`
     select private.fail_job(${job.id}, ${job.lease_token}, ${reason}, ${permanent})`.catch((lost) =>
     log("error", "report failed", { job: job.id, error: describe(lost) }),

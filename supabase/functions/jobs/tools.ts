@@ -1,4 +1,5 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
+import type { JSONValue } from "postgres";
 import type Stripe from "stripe";
 import type { z } from "zod";
 import type { Database } from "../_shared/database.ts";
@@ -26,11 +27,11 @@ export type Tools = {
 /** How a kind of job is done. Safe to run twice; what it returns is kept as the job's result. */
 export type Kind<Payload extends z.ZodType = z.ZodType> = {
   payload: Payload;
-  run(payload: z.infer<Payload>, tools: Tools): Promise<object | undefined>;
+  run(payload: z.infer<Payload>, tools: Tools): Promise<Record<string, JSONValue> | undefined>;
 };
 
 export function kind<Payload extends z.ZodType>(definition: Kind<Payload>): Kind {
-  return definition as unknown as Kind;
+  return definition;
 }
 
 /** Thrown by a job that no further try can mend: it becomes a dead letter at once. */

@@ -51,7 +51,7 @@ export async function renderMail(
 
 function find(name: string): Template {
   if (!Object.hasOwn(templates, name)) throw new MailError(`There is no mail template "${name}".`);
-  return templates[name as TemplateName] as unknown as Template;
+  return templates[name as TemplateName] as Template;
 }
 
 /** User text stays text: without control characters in it, whatever mail programs make of them. */

@@ -21,7 +21,7 @@ export const issueDocuments = kind({
       const pdf = await renderInvoice(document);
       await store(tools, `${document.user_id}/${document.number}.pdf`, pdf);
       await tools.database`
-        select private.record_pdf(${document.id}, ${await sha256(pdf)})
+        select private.record_pdf(${document.id}, ${sha256(pdf)})
         from private.caused_by(${requestId()})`;
     }
     return { numbers: documents.map((document) => document.number) };
