@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { proxy } from "hono/proxy";
-import { refuse } from "./gateway.ts";
+import { refuse } from "./refuse.ts";
 import type { Settings } from "./settings.ts";
 
 type Process = ChildProcessWithoutNullStreams;

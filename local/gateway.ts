@@ -8,6 +8,7 @@ import { type RequestIdVariables, requestId } from "hono/request-id";
 import { createDataApi } from "./data-api.ts";
 import { isDown } from "./data-api-errors.ts";
 import { createFunctions } from "./functions.ts";
+import { refuse } from "./refuse.ts";
 import type { Part, Settings } from "./settings.ts";
 import { createStorage } from "./storage.ts";
 import { createStudio } from "./studio.ts";
@@ -60,10 +61,4 @@ async function listen({ fetch }: Served, port: number, ...behind: { stop(): unkn
       await Promise.all(behind.map((part) => part.stop()));
     },
   };
-}
-
-/** A refusal of the gateway's own; a browser may read it wherever it comes from. */
-export function refuse(status: number, code: string, message: string): Response {
-  const headers = { "access-control-allow-origin": "*", "sb-error-code": code };
-  return Response.json({ code, message, details: null, hint: null }, { status, headers });
 }

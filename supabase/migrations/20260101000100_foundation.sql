@@ -70,6 +70,33 @@ set search_path = ''
 as $$ select (now() at time zone 'utc')::date $$;
 comment on function private.today is 'The current date in UTC, by which nights are counted everywhere.';
 
+create function private.as_one_line(raw text)
+returns text
+language sql immutable
+-- C0 and C1 controls, line and paragraph separators, and the marks that turn text around
+return regexp_replace(raw, '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]', '', 'g');
+comment on function private.as_one_line is 'A text without what would break a line, a header or the direction of the text around it.';
+
+create function private.is_one_line(raw text)
+returns boolean
+language sql immutable
+return raw = private.as_one_line(raw);
+comment on function private.is_one_line is 'Whether a text may stand in a line, such as a subject or a name: constraints ask.';
+grant execute on function private.as_one_line, private.is_one_line to authenticated, service_role;
+
+create function private.check_page_size(page_size integer)
+returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+  if page_size is null or page_size not between 1 and 100 then
+    perform private.refuse(400, 'invalid_page_size', 'A page has 1 to 100 rows.');
+  end if;
+end;
+$$;
+comment on function private.check_page_size is 'Refuses with 400 a page of fewer than 1 or more than 100 rows.';
+
 create function private.is_seeding()
 returns boolean
 language sql stable

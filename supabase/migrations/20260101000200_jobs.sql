@@ -46,6 +46,8 @@ alter table private.job_paces enable row level security;
 -- The queue -------------------------------------------------------------------------------------
 
 create type private.job_state as enum ('queued', 'running', 'done', 'failed');
+comment on type private.job_state is
+  'queued: waits for its time and a worker; running: leased to one; done; failed: a dead letter, kept for an admin.';
 
 create table private.jobs (
   id uuid primary key default gen_random_uuid(),
@@ -86,11 +88,12 @@ create index jobs_done on private.jobs (finished_at) where state = 'done';
 alter table private.jobs enable row level security;
 
 create table private.job_wakes (
-  request_id bigint primary key,
+  call_id bigint primary key,
   at timestamptz not null default now()
 );
 comment on table private.job_wakes is
   'Calls of the function `jobs` by this database; their answers are in net._http_response.';
+comment on column private.job_wakes.call_id is 'pg_net''s number of the call.';
 alter table private.job_wakes enable row level security;
 
 create function private.call_function(name text)
@@ -133,9 +136,9 @@ declare
   call_id constant bigint := private.call_function('jobs');
 begin
   if call_id is not null then
-    insert into private.job_wakes (request_id) values (call_id)
+    insert into private.job_wakes (call_id) values (call_id)
     -- After a crash of the server pg_net counts from one again: its sequence is unlogged.
-    on conflict (request_id) do update set at = now();
+    on conflict on constraint job_wakes_pkey do update set at = now();
   end if;
 end;
 $$;
@@ -430,6 +433,9 @@ grant execute on function private.pending_jobs to service_role;
 -- Mails -----------------------------------------------------------------------------------------
 
 create type private.mail_state as enum ('queued', 'sent', 'refused', 'failed', 'suppressed', 'unsubscribed');
+comment on type private.mail_state is
+  'queued and sent; refused: the address, by its server and for good; failed: the mail cannot be sent, or none of its tries '
+  'succeeded; suppressed: not tried, since that address was refused; unsubscribed: not tried, since nobody wants it.';
 
 create table private.mails (
   id uuid primary key default gen_random_uuid(),
@@ -454,9 +460,6 @@ comment on column private.mails.template is 'A template of functions/_shared/mai
 comment on column private.mails.to_address is 'One address, or null for the admins (ADMIN_EMAIL, else their own addresses).';
 comment on column private.mails.props is 'What the template prints, as it was when the mail was queued.';
 comment on column private.mails.attachments is 'Files from Storage: [{ bucket, path, filename }].';
-comment on column private.mails.state is
-  'refused: the address, by its server and for good; failed: the mail cannot be sent, or none of its tries succeeded; '
-  'suppressed: not tried, since that address was refused; unsubscribed: not tried, since nobody wants it.';
 comment on column private.mails.attempts is 'Tries so far, as its job counts them.';
 comment on column private.mails.response is 'The mail server''s last answer, or why there is none.';
 create index mails_by_address on private.mails (lower(to_address));
@@ -576,6 +579,16 @@ comment on function private.send_mail is
   'Writes a mail to the outbox and queues it. Null when a mail with the same key was written before.';
 grant execute on function private.send_mail to service_role;
 
+create function private.facts(variadic pairs text[])
+returns jsonb
+language sql immutable
+set search_path = ''
+as $$
+  select jsonb_agg(jsonb_build_object('label', pairs[i], 'value', coalesce(pairs[i + 1], '?')) order by i)
+  from generate_series(1, cardinality(pairs), 2) i
+$$;
+comment on function private.facts is 'Labels and values by turns, as an alert lists them: [{ label, value }]. A value that is not known is a question mark.';
+
 create function private.alert_admins(alert text, summary text, facts jsonb, key text)
 returns uuid
 language sql
@@ -588,7 +601,7 @@ as $$
     key
   )
 $$;
-comment on function private.alert_admins is 'Mails the admins: a sentence, and facts as [{ label, value }].';
+comment on function private.alert_admins is 'Mails the admins: a sentence, and private.facts().';
 grant execute on function private.alert_admins to service_role;
 
 create function private.mail_to_send(mail_id uuid)
@@ -671,6 +684,32 @@ as $$
 $$;
 comment on function private.forget_mails is
   'Forgets to whom mails went and what they said after 90 days. Their keys stay: none is written again.';
+
+
+-- Files ------------------------------------------------------------------------------------------
+
+insert into private.job_kinds (kind, priority, max_running, description) values
+  ('remove_file', 90, 8, 'Removes a file from Storage that nothing refers to any more.');
+
+create function private.remove_file(bucket text, path text)
+returns void
+language sql
+security definer -- reads the tables of Storage, and queues
+set search_path = ''
+as $$
+  select private.enqueue(
+    'remove_file',
+    jsonb_strip_nulls(jsonb_build_object(
+      'bucket', remove_file.bucket,
+      'path', remove_file.path,
+      'version', (
+        select o.version from storage.objects o where o.bucket_id = remove_file.bucket and o.name = remove_file.path
+      )
+    ))
+  )
+$$;
+comment on function private.remove_file is
+  'Removes a file from Storage in the background: this version of it, not what is uploaded under its name meanwhile.';
 
 
 -- Tidying ---------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 -- under which Stripe knows them. E-mail addresses stay in auth.users, which the API does not show.
 
 create type public.user_role as enum ('user', 'customer_service', 'admin');
+comment on type public.user_role is
+  'user: guests and hosts alike; customer_service: agents of the help desk; admin: also gives roles. Staff are the last two.';
 
 
 -- Profiles --------------------------------------------------------------------------------------
@@ -15,9 +17,7 @@ create table public.profiles (
   updated_at timestamptz not null default now(),
   constraint name_of_1_to_255_characters check (char_length(name) between 1 and 255),
   constraint name_without_outer_spaces check (name = btrim(name)),
-  -- C0 and C1 controls, line and paragraph separators, and the marks that turn text around
-  constraint name_without_control_characters
-    check (name !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]'),
+  constraint name_without_control_characters check (private.is_one_line(name)),
   constraint avatar_in_own_folder check (avatar_path ~ ('^' || id || '/[^/]+$')),
   constraint provider_avatar_from_provider
     check (provider_avatar_url ~ '^https://(lh[0-9]+\.googleusercontent\.com|avatars\.githubusercontent\.com)/')
@@ -93,6 +93,9 @@ create trigger touch_updated_at
   before update on public.user_roles
   for each row execute function private.touch_updated_at();
 
+alter table public.user_roles enable row level security;
+grant select on public.user_roles to authenticated, service_role;
+
 create function private.has_role(variadic roles public.user_role[])
 returns boolean
 language sql stable
@@ -107,6 +110,19 @@ $$;
 comment on function private.has_role is
   'Whether the caller has one of the roles now. In a policy: (select private.has_role(''admin'')).';
 grant execute on function private.has_role to authenticated, service_role;
+
+create function private.is_staff()
+returns boolean
+language sql stable
+security definer -- is asked by policies
+set search_path = ''
+as $$ select private.has_role('customer_service', 'admin') $$;
+comment on function private.is_staff is 'Whether the caller is an agent or an admin now. In a policy: (select private.is_staff()).';
+grant execute on function private.is_staff to authenticated;
+
+create policy "People read their own role and staff all"
+  on public.user_roles for select to authenticated
+  using (user_id = (select auth.uid()) or (select private.is_staff()));
 
 create function private.account_id()
 returns uuid
@@ -152,12 +168,20 @@ end;
 $$;
 comment on function private.require_user is 'The caller''s id; refuses with 401 when nobody is signed in.';
 
-alter table public.user_roles enable row level security;
-grant select on public.user_roles to authenticated, service_role;
-
-create policy "People read their own role and staff all"
-  on public.user_roles for select to authenticated
-  using (user_id = (select auth.uid()) or (select private.has_role('customer_service', 'admin')));
+create function private.admin_addresses()
+returns setof text
+language sql stable
+security definer -- addresses are in auth.users
+set search_path = ''
+as $$
+  select u.email
+  from public.user_roles r
+  join auth.users u on u.id = r.user_id
+  where r.role = 'admin' and u.email is not null
+  order by u.email
+$$;
+comment on function private.admin_addresses is 'Where mails to the admins go when ADMIN_EMAIL is unset.';
+grant execute on function private.admin_addresses to service_role;
 
 
 -- Stripe customers ------------------------------------------------------------------------------
@@ -211,7 +235,7 @@ language sql immutable
 set search_path = ''
 as $$
   select nullif(private.trimmed(left(private.trimmed(
-    regexp_replace(given ->> field, '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]', '', 'g')
+    private.as_one_line(given ->> field)
   ), 255)), '')
   where jsonb_typeof(given -> field) = 'string'
 $$;
@@ -397,9 +421,7 @@ declare
   pattern text := '%' || regexp_replace(left(coalesce(query, ''), 255), '([\\%_])', '\\\1', 'g') || '%';
 begin
   perform private.require_role('admin');
-  if page_size is null or page_size not between 1 and 100 then
-    perform private.refuse(400, 'invalid_page_size', 'A page has 1 to 100 rows.');
-  end if;
+  perform private.check_page_size(page_size);
 
   return query
   select p.id, u.email::text, p.name, r.role, p.created_at
@@ -436,30 +458,6 @@ create policy "People delete their own avatars"
   on storage.objects for delete to authenticated
   using (bucket_id = 'avatars' and (storage.foldername(name))[1] = (select auth.uid())::text);
 
-
-insert into private.job_kinds (kind, priority, max_running, description) values
-  ('remove_file', 90, 8, 'Removes a file from Storage that nothing refers to any more.');
-
-create function private.remove_file(bucket text, path text)
-returns void
-language sql
-security definer -- reads the tables of Storage, and queues
-set search_path = ''
-as $$
-  select private.enqueue(
-    'remove_file',
-    jsonb_strip_nulls(jsonb_build_object(
-      'bucket', remove_file.bucket,
-      'path', remove_file.path,
-      'version', (
-        select o.version from storage.objects o where o.bucket_id = remove_file.bucket and o.name = remove_file.path
-      )
-    ))
-  )
-$$;
-comment on function private.remove_file is
-  'Removes a file from Storage in the background: this version of it, not what is uploaded under its name meanwhile.';
-
 create function private.remove_old_avatar()
 returns trigger
 language plpgsql
@@ -482,121 +480,3 @@ create trigger remove_last_avatar
   after delete on public.profiles
   for each row when (old.avatar_path is not null)
   execute function private.remove_old_avatar();
-
-
-create function private.admin_addresses()
-returns setof text
-language sql stable
-security definer -- addresses are in auth.users
-set search_path = ''
-as $$
-  select u.email
-  from public.user_roles r
-  join auth.users u on u.id = r.user_id
-  where r.role = 'admin' and u.email is not null
-  order by u.email
-$$;
-comment on function private.admin_addresses is 'Where mails to the admins go when ADMIN_EMAIL is unset.';
-grant execute on function private.admin_addresses to service_role;
-
-
--- Dead letters, for admins ----------------------------------------------------------------------
-
-create type public.job_statistics as (
-  queued bigint,
-  running bigint,
-  failed bigint,
-  oldest_due_at timestamptz,
-  oldest_due_seconds integer,
-  last_call_at timestamptz,
-  last_call_status integer,
-  last_call_error text,
-  kinds jsonb
-);
-comment on type public.job_statistics is
-  'The state of the queue: counts, the oldest job that is due, the last call of the worker and its answer, and [{ kind, queued, running, failed }].';
-
-create function public.job_stats()
-returns public.job_statistics
-language plpgsql stable
-security definer -- the queue is closed to the API roles
-set search_path = ''
-as $$
-declare
-  stats public.job_statistics;
-begin
-  perform private.require_role('admin');
-
-  select coalesce(sum(k.queued), 0)::bigint, coalesce(sum(k.running), 0)::bigint, coalesce(sum(k.failed), 0)::bigint,
-    min(k.oldest_due_at), extract(epoch from now() - min(k.oldest_due_at))::integer,
-    jsonb_agg(jsonb_build_object('kind', k.kind, 'queued', k.queued, 'running', k.running, 'failed', k.failed) order by k.kind)
-  into stats.queued, stats.running, stats.failed, stats.oldest_due_at, stats.oldest_due_seconds, stats.kinds
-  from (
-    select j.kind,
-      count(*) filter (where j.state = 'queued') as queued,
-      count(*) filter (where j.state = 'running') as running,
-      count(*) filter (where j.state = 'failed') as failed,
-      min(j.run_at) filter (where j.state = 'queued' and j.run_at <= now()) as oldest_due_at
-    from private.jobs j
-    where j.state in ('queued', 'running', 'failed')
-    group by j.kind
-  ) k;
-
-  select w.at, r.status_code, r.error_msg
-  into stats.last_call_at, stats.last_call_status, stats.last_call_error
-  from private.job_wakes w
-  left join net._http_response r on r.id = w.request_id
-  order by (r.id is not null) desc, w.at desc
-  limit 1;
-
-  return stats;
-end;
-$$;
-comment on function public.job_stats is 'Admins only. What waits, how old the oldest is, and what the worker last answered.';
-grant execute on function public.job_stats to authenticated;
-
-create function public.failed_jobs(page_size integer default 20)
-returns table (id uuid, kind text, payload jsonb, attempts integer, last_error text, created_at timestamptz, failed_at timestamptz)
-language plpgsql stable
-security definer -- the queue is closed to the API roles
-set search_path = ''
-as $$
-begin
-  perform private.require_role('admin');
-  if page_size is null or page_size not between 1 and 100 then
-    perform private.refuse(400, 'invalid_page_size', 'A page has 1 to 100 rows.');
-  end if;
-
-  return query
-  select j.id, j.kind, j.payload, j.attempts::integer, j.last_error, j.created_at, j.finished_at
-  from private.jobs j
-  where j.state = 'failed'
-  order by j.finished_at desc
-  limit page_size;
-end;
-$$;
-comment on function public.failed_jobs is 'Admins only. Dead letters and why they failed, the newest first; pages of 1 to 100.';
-grant execute on function public.failed_jobs to authenticated;
-
-create function public.retry_job(job_id uuid)
-returns void
-language plpgsql
-security definer -- the queue is closed to the API roles
-set search_path = ''
-as $$
-begin
-  perform private.require_role('admin');
-
-  update private.jobs j
-  set state = 'queued', run_at = now(), attempts = 0, finished_at = null
-  where j.id = job_id and j.state = 'failed';
-  if not found then
-    perform private.refuse(404, 'not_found', 'There is no failed job with this id.');
-  end if;
-
-  perform private.audit('job.retried', 'jobs', job_id);
-  perform private.wake_jobs();
-end;
-$$;
-comment on function public.retry_job is 'Admins only. Gives a failed job all its tries again. 404 not_found.';
-grant execute on function public.retry_job to authenticated;

@@ -1,6 +1,8 @@
 -- Properties: what hosts let, with images and blocked dates, and how guests find it.
 
 create type public.property_status as enum ('draft', 'listed', 'archived');
+comment on type public.property_status is
+  'draft: not yet for others to see; listed: found and booked; archived: off the market, kept for the sake of its bookings.';
 
 
 -- Reference data --------------------------------------------------------------------------------
@@ -319,12 +321,10 @@ create table public.properties (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint title_of_1_to_255_characters check (char_length(btrim(title)) >= 1 and char_length(title) <= 255),
-  constraint title_without_control_characters
-    check (title !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]'),
+  constraint title_without_control_characters check (private.is_one_line(title)),
   constraint description_up_to_10000_characters check (char_length(description) <= 10000),
   constraint city_of_1_to_255_characters check (char_length(btrim(city)) >= 1 and char_length(city) <= 255),
-  constraint city_without_control_characters
-    check (city !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]'),
+  constraint city_without_control_characters check (private.is_one_line(city)),
   -- Stripe takes at most 999,999.99 in one payment.
   constraint price_per_night_above_zero check (price_per_night between 1 and 99999999),
   constraint currency_is_usd check (currency = 'usd'),
@@ -359,7 +359,7 @@ create policy "Users read listed properties and hosts theirs and staff all"
   using (
     status = 'listed'
     or host_id = (select auth.uid())
-    or (select private.has_role('customer_service', 'admin'))
+    or (select private.is_staff())
   );
 
 create policy "Users list their own properties and admins anybody's"
@@ -777,7 +777,7 @@ begin
       and exists (
         select from public.properties p
         where p.id = o.property_id
-          and (p.status = 'listed' or p.host_id = (select auth.uid()) or private.has_role('customer_service', 'admin'))
+          and (p.status = 'listed' or p.host_id = (select auth.uid()) or private.is_staff())
       )
   ) merged
   order by merged.nights;
@@ -901,7 +901,7 @@ begin
   if not exists (
     select from public.properties p
     where p.id = toggle_favorite.property_id
-      and (p.status = 'listed' or p.host_id = caller or private.has_role('customer_service', 'admin'))
+      and (p.status = 'listed' or p.host_id = caller or private.is_staff())
   ) then
     perform private.refuse(404, 'not_found', 'There is no such property.');
   end if;
@@ -1116,9 +1116,8 @@ language plpgsql stable
 set search_path = ''
 as $$
 begin
-  if search.page_size is null or search.page_size not between 1 and 100 then
-    perform private.refuse(400, 'invalid_page_size', 'A page has 1 to 100 rows.');
-  elsif search.sort is null or search.sort not in ('newest', 'price_asc', 'price_desc') then
+  perform private.check_page_size(search.page_size);
+  if search.sort is null or search.sort not in ('newest', 'price_asc', 'price_desc') then
     perform private.refuse(400, 'invalid_sort', 'Sort by newest, price_asc or price_desc.');
   elsif search.country !~ '^[A-Z]{2}$' then
     perform private.refuse(400, 'invalid_country', 'A country is its two-letter code in capitals, e.g. FR.');

@@ -1,7 +1,11 @@
 -- Reservations: a stay from hold to check-out. Prices are computed here and nowhere else.
 
 create type public.reservation_status as enum ('held', 'confirmed', 'cancelled', 'expired', 'completed');
+comment on type public.reservation_status is
+  'held: dates are taken until hold_expires_at; confirmed: paid; cancelled; expired: a hold that ran out or was given back; '
+  'completed: a confirmed stay whose check-out is past.';
 create type public.cancelling_party as enum ('guest', 'host', 'staff');
+comment on type public.cancelling_party is 'Who called a stay off: what is given back depends on it.';
 
 create function private.service_fee(subtotal bigint)
 returns bigint
@@ -66,7 +70,7 @@ create policy "Guests and hosts read their reservations and staff all"
   using (
     guest_id = (select auth.uid())
     or property_id in (select private.my_property_ids())
-    or (select private.has_role('customer_service', 'admin'))
+    or (select private.is_staff())
   );
 
 
@@ -400,7 +404,7 @@ begin
     when exists (
       select from public.properties p where p.id = reservation.property_id and p.host_id = caller
     ) then 'host'
-    when private.has_role('customer_service', 'admin') then 'staff'
+    when private.is_staff() then 'staff'
   end::public.cancelling_party;
   if reservation.id is null or party is null then
     perform private.refuse(404, 'not_found', 'There is no such reservation.');

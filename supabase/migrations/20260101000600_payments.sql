@@ -7,6 +7,9 @@
 
 create type public.payment_status as enum
   ('pending', 'paid', 'failed', 'expired', 'refunded', 'partially_refunded', 'disputed');
+comment on type public.payment_status is
+  'pending: no money yet; failed and expired: there will be none; paid, partially_refunded and refunded: as far as money went '
+  'back; disputed: the bank of the payer has it, or has taken it back.';
 
 
 -- Payments --------------------------------------------------------------------------------------
@@ -48,9 +51,12 @@ grant select on public.payments to authenticated, service_role;
 
 create policy "Payers read their payments and staff all"
   on public.payments for select to authenticated
-  using (user_id = (select auth.uid()) or (select private.has_role('customer_service', 'admin')));
+  using (user_id = (select auth.uid()) or (select private.is_staff()));
 
 create type private.payment_purpose as enum ('booking', 'lost_hold', 'duplicate');
+comment on type private.payment_purpose is
+  'What the money turned out to be for. booking: the stay; lost_hold: the dates were somebody else''s by then; duplicate: the '
+  'stay was paid already. The last two are given back.';
 
 create table private.checkouts (
   payment_id uuid primary key references public.payments (id) on delete cascade,
@@ -230,6 +236,20 @@ grant execute on function private.open_session_of to service_role;
 
 -- What an event does ----------------------------------------------------------------------------
 
+create function private.paid_status(amount integer, amount_refunded integer, is_disputed boolean)
+returns public.payment_status
+language sql immutable
+set search_path = ''
+as $$
+  select case
+    when is_disputed then 'disputed'
+    when amount_refunded = 0 then 'paid'
+    when amount_refunded < amount then 'partially_refunded'
+    else 'refunded'
+  end::public.payment_status
+$$;
+comment on function private.paid_status is 'The status of a payment that was made.';
+
 create function private.settle_status(payment_id uuid)
 returns public.payment_status
 language sql
@@ -237,12 +257,7 @@ security definer -- nobody writes payments but through these functions
 set search_path = ''
 as $$
   update public.payments p
-  set status = case
-    when c.is_disputed then 'disputed'
-    when p.amount_refunded = 0 then 'paid'
-    when p.amount_refunded < p.amount then 'partially_refunded'
-    else 'refunded'
-  end::public.payment_status
+  set status = private.paid_status(p.amount, p.amount_refunded, c.is_disputed)
   from private.checkouts c
   where p.id = settle_status.payment_id and c.payment_id = p.id and p.paid_at is not null
   returning p.status
@@ -288,18 +303,17 @@ begin
 
   update public.payments p
   set amount_refunded = least(record_refund.amount_refunded, p.amount),
-      status = case when p.status = 'disputed' then 'disputed'
-        when record_refund.amount_refunded >= p.amount then 'refunded' else 'partially_refunded' end::public.payment_status
+      status = private.paid_status(p.amount, record_refund.amount_refunded, p.status = 'disputed')
   where p.id = payment.id
   returning * into payment;
   if payment.amount_refunded < record_refund.amount_refunded then
     perform private.alert_admins(
       'amount_mismatch',
       'Stripe has given back more than was paid. Please look into it.',
-      jsonb_build_array(
-        jsonb_build_object('label', 'Payment', 'value', payment.id),
-        jsonb_build_object('label', 'Paid', 'value', private.money(payment.amount, payment.currency)),
-        jsonb_build_object('label', 'Given back', 'value', private.money(record_refund.amount_refunded, payment.currency))
+      private.facts(
+        'Payment', payment.id::text,
+        'Paid', private.money(payment.amount, payment.currency),
+        'Given back', private.money(record_refund.amount_refunded, payment.currency)
       ),
       'over_refunded:' || payment.id
     );
@@ -468,11 +482,11 @@ begin
     perform private.alert_admins(
       'amount_mismatch',
       'A payment differs from what the reservation costs. It was not confirmed; please look into it.',
-      jsonb_build_array(
-        jsonb_build_object('label', 'Payment', 'value', payment.id),
-        jsonb_build_object('label', 'Checkout session', 'value', session ->> 'id'),
-        jsonb_build_object('label', 'Expected', 'value', private.money(payment.amount, payment.currency)),
-        jsonb_build_object('label', 'Paid', 'value', coalesce(private.money((session ->> 'amount_total')::bigint, session ->> 'currency'), '?'))
+      private.facts(
+        'Payment', payment.id::text,
+        'Checkout session', session ->> 'id',
+        'Expected', private.money(payment.amount, payment.currency),
+        'Paid', private.money((session ->> 'amount_total')::bigint, session ->> 'currency')
       ),
       'amount_mismatch:' || (session ->> 'id')
     );
@@ -599,11 +613,11 @@ begin
     step,
     case when is_open then 'A guest disputes a payment. Answer in Stripe''s dashboard before the deadline there.'
     else 'A dispute has ended: ' || coalesce(dispute ->> 'status', 'unknown') || '.' end,
-    jsonb_build_array(
-      jsonb_build_object('label', 'Payment', 'value', record_dispute.payment_id),
-      jsonb_build_object('label', 'Dispute', 'value', dispute ->> 'id'),
-      jsonb_build_object('label', 'Reason', 'value', coalesce(dispute ->> 'reason', '?')),
-      jsonb_build_object('label', 'Amount', 'value', coalesce(private.money((dispute ->> 'amount')::bigint, dispute ->> 'currency'), '?'))
+    private.facts(
+      'Payment', record_dispute.payment_id::text,
+      'Dispute', dispute ->> 'id',
+      'Reason', dispute ->> 'reason',
+      'Amount', private.money((dispute ->> 'amount')::bigint, dispute ->> 'currency')
     ),
     step || ':' || (dispute ->> 'id')
   );
@@ -834,6 +848,7 @@ comment on function private.cancellation_mail is 'Tells guest or host that a sta
 -- Invoices and credit notes ---------------------------------------------------------------------
 
 create type public.invoice_kind as enum ('invoice', 'credit_note');
+comment on type public.invoice_kind is 'A credit note takes back an invoice, whole or in part. Each kind has its own series of numbers.';
 
 create table private.invoice_counters (
   year smallint not null,
@@ -893,7 +908,7 @@ grant select on public.invoices to authenticated, service_role;
 
 create policy "Payers read their invoices and staff all"
   on public.invoices for select to authenticated
-  using (user_id = (select auth.uid()) or (select private.has_role('customer_service', 'admin')));
+  using (user_id = (select auth.uid()) or (select private.is_staff()));
 
 create policy "Payers open their invoice files and staff all"
   on storage.objects for select to authenticated
@@ -901,7 +916,7 @@ create policy "Payers open their invoice files and staff all"
     bucket_id = 'invoices'
     and (
       (storage.foldername(name))[1] = (select auth.uid())::text
-      or (select private.has_role('customer_service', 'admin'))
+      or (select private.is_staff())
     )
   );
 

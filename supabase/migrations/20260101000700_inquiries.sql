@@ -5,8 +5,11 @@
 -- On one's own inquiry one is its author and nothing else, whatever one's role.
 
 create type public.inquiry_severity as enum ('normal', 'high', 'urgent');
+comment on type public.inquiry_severity is 'How soon an answer is due: in 72, 24 or 4 hours.';
 create type public.inquiry_status as enum ('active', 'pending', 'resolved');
+comment on type public.inquiry_status is 'active: nobody works on it yet; pending: somebody does; resolved: until its author writes again.';
 create type public.inquiry_change as enum ('author', 'status', 'severity', 'assigned_to', 'overdue', 'rating');
+comment on type public.inquiry_change is 'What an entry of the history tells of. author: a visitor has an account now; overdue: nobody had answered by due_at.';
 
 create table private.inquiry_settings (
   is_only_row boolean primary key default true,
@@ -67,11 +70,9 @@ create table public.inquiries (
   constraint by_a_user_or_a_visitor check (num_nonnulls(user_id, visitor_name) = 1),
   constraint visitor_name_of_1_to_255_characters
     check (char_length(btrim(visitor_name)) >= 1 and char_length(visitor_name) <= 255),
-  constraint visitor_name_without_control_characters
-    check (visitor_name !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]'),
+  constraint visitor_name_without_control_characters check (private.is_one_line(visitor_name)),
   constraint subject_of_1_to_255_characters check (char_length(btrim(subject)) >= 1 and char_length(subject) <= 255),
-  constraint subject_without_control_characters
-    check (subject !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]'),
+  constraint subject_without_control_characters check (private.is_one_line(subject)),
   constraint message_of_1_to_10000_characters
     check (message ~ '[^ \t\r\n]' and char_length(message) <= 10000),
   constraint nobody_answers_themselves check (assigned_to <> user_id),
@@ -212,7 +213,7 @@ grant select on public.inquiry_events to authenticated, service_role;
 create policy "Staff read the history of the inquiries that they see"
   on public.inquiry_events for select to authenticated
   using (
-    (select private.has_role('customer_service', 'admin'))
+    (select private.is_staff())
     and exists (
       select from public.inquiries i
       where i.id = inquiry_id and i.user_id is distinct from (select auth.uid())
@@ -250,6 +251,8 @@ create index inquiry_visitors_by_address on private.inquiry_visitors (address);
 alter table private.inquiry_visitors enable row level security;
 
 create type private.inquiry_party as enum ('author', 'agent', 'admin', 'desk');
+comment on type private.inquiry_party is
+  'As what somebody acts on an inquiry: its author, an agent who has or may take it, an admin, or the desk itself.';
 
 create function private.party_to(user_id uuid, assigned_to uuid)
 returns private.inquiry_party
@@ -767,6 +770,7 @@ insert into private.job_kinds (kind, priority, max_running, payload_fields, desc
   ('mail_inquiry_messages', 20, 8, '{inquiry_id,audience}', 'Mails what was written to an inquiry within two minutes to the other side, as one mail.');
 
 create type private.inquiry_side as enum ('author', 'agent');
+comment on type private.inquiry_side is 'For whom a mail about new messages is: the author, or the agent.';
 
 create table private.inquiry_mails (
   inquiry_id uuid not null references public.inquiries (id) on delete cascade,
@@ -1057,9 +1061,7 @@ declare
   start record;
 begin
   perform private.require_role('customer_service', 'admin');
-  if page_size is null or page_size not between 1 and 100 then
-    perform private.refuse(400, 'invalid_page_size', 'A page has 1 to 100 rows.');
-  end if;
+  perform private.check_page_size(page_size);
   if unassigned_only then
     holders := array[private.holder(null)];
   elsif inquiry_queue.assigned_to is not null then
@@ -1232,8 +1234,7 @@ create table private.contacts (
   -- as of the inquiry that it becomes
   constraint name_of_1_to_255_characters check (char_length(btrim(name)) >= 1 and char_length(name) <= 255),
   constraint subject_of_1_to_255_characters check (char_length(btrim(subject)) >= 1 and char_length(subject) <= 255),
-  constraint name_and_subject_without_control_characters
-    check (name || subject !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]'),
+  constraint name_and_subject_without_control_characters check (private.is_one_line(name || subject)),
   constraint message_of_1_to_10000_characters check (message ~ '[^ \t\r\n]' and char_length(message) <= 10000)
 );
 comment on table private.contacts is

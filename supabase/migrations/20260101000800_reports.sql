@@ -223,6 +223,106 @@ comment on function private.archive_old_listings is
   'Archives listed properties without a change or a reservation for 365 days and tells their hosts. Returns how many.';
 
 
+-- Dead letters, for admins ----------------------------------------------------------------------
+
+create type public.job_statistics as (
+  queued bigint,
+  running bigint,
+  failed bigint,
+  oldest_due_at timestamptz,
+  oldest_due_seconds integer,
+  last_call_at timestamptz,
+  last_call_status integer,
+  last_call_error text,
+  kinds jsonb
+);
+comment on type public.job_statistics is
+  'The state of the queue: counts, the oldest job that is due, the last call of the worker and its answer, and [{ kind, queued, running, failed }].';
+
+create function public.job_stats()
+returns public.job_statistics
+language plpgsql stable
+security definer -- the queue is closed to the API roles
+set search_path = ''
+as $$
+declare
+  stats public.job_statistics;
+begin
+  perform private.require_role('admin');
+
+  select coalesce(sum(k.queued), 0)::bigint, coalesce(sum(k.running), 0)::bigint, coalesce(sum(k.failed), 0)::bigint,
+    min(k.oldest_due_at), extract(epoch from now() - min(k.oldest_due_at))::integer,
+    jsonb_agg(jsonb_build_object('kind', k.kind, 'queued', k.queued, 'running', k.running, 'failed', k.failed) order by k.kind)
+  into stats.queued, stats.running, stats.failed, stats.oldest_due_at, stats.oldest_due_seconds, stats.kinds
+  from (
+    select j.kind,
+      count(*) filter (where j.state = 'queued') as queued,
+      count(*) filter (where j.state = 'running') as running,
+      count(*) filter (where j.state = 'failed') as failed,
+      min(j.run_at) filter (where j.state = 'queued' and j.run_at <= now()) as oldest_due_at
+    from private.jobs j
+    where j.state in ('queued', 'running', 'failed')
+    group by j.kind
+  ) k;
+
+  select w.at, r.status_code, r.error_msg
+  into stats.last_call_at, stats.last_call_status, stats.last_call_error
+  from private.job_wakes w
+  left join net._http_response r on r.id = w.call_id
+  order by (r.id is not null) desc, w.at desc
+  limit 1;
+
+  return stats;
+end;
+$$;
+comment on function public.job_stats is 'Admins only. What waits, how old the oldest is, and what the worker last answered.';
+grant execute on function public.job_stats to authenticated;
+
+create function public.failed_jobs(page_size integer default 20)
+returns table (id uuid, kind text, payload jsonb, attempts integer, last_error text, created_at timestamptz, failed_at timestamptz)
+language plpgsql stable
+security definer -- the queue is closed to the API roles
+set search_path = ''
+as $$
+begin
+  perform private.require_role('admin');
+  perform private.check_page_size(page_size);
+
+  return query
+  select j.id, j.kind, j.payload, j.attempts::integer, j.last_error, j.created_at, j.finished_at
+  from private.jobs j
+  where j.state = 'failed'
+  order by j.finished_at desc
+  limit page_size;
+end;
+$$;
+comment on function public.failed_jobs is 'Admins only. Dead letters and why they failed, the newest first; pages of 1 to 100.';
+grant execute on function public.failed_jobs to authenticated;
+
+create function public.retry_job(job_id uuid)
+returns void
+language plpgsql
+security definer -- the queue is closed to the API roles
+set search_path = ''
+as $$
+begin
+  perform private.require_role('admin');
+
+  update private.jobs j
+  set state = 'queued', run_at = now(), attempts = 0, finished_at = null
+  where j.id = job_id and j.state = 'failed';
+  if not found then
+    perform private.refuse(404, 'not_found', 'There is no failed job with this id.');
+  end if;
+
+  perform private.audit('job.retried', 'jobs', job_id);
+  perform private.wake_jobs();
+end;
+$$;
+comment on function public.retry_job is 'Admins only. Gives a failed job all its tries again. 404 not_found.';
+grant execute on function public.retry_job to authenticated;
+
+
 -- Health ----------------------------------------------------------------------------------------
 
 create function private.queue_health(out due bigint, out oldest_due_seconds integer, out dead_letters bigint)

@@ -64,9 +64,10 @@ select bag_eq(
   $$ select r || ': ' || p.proname from pg_proc p, unnest(array['anon', 'authenticated']) r
      where p.pronamespace = 'private'::regnamespace and has_function_privilege(r, p.oid, 'execute') $$,
   $$ values ('anon: project_url'), ('anon: public_file_url'), ('authenticated: project_url'), ('authenticated: public_file_url'),
-    ('authenticated: account_id'), ('authenticated: has_role'), ('authenticated: my_property_ids'), ('authenticated: holder'), ('authenticated: is_assigning'),
+    ('authenticated: account_id'), ('authenticated: has_role'), ('authenticated: is_staff'),
+    ('authenticated: as_one_line'), ('authenticated: is_one_line'), ('authenticated: my_property_ids'), ('authenticated: holder'), ('authenticated: is_assigning'),
     ('authenticated: reaches_inquiry') $$,
-  'these private functions, which policies, indexes and computed columns call, and no others are a visitor''s or a user''s'
+  'these private functions, which policies, constraints, indexes and computed columns call, and no others are a visitor''s or a user''s'
 );
 
 select bag_eq(
@@ -96,6 +97,13 @@ select is_empty(
      where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) and c.relkind in ('r', 'p')
        and obj_description(c.oid) is null $$,
   'every table says what it holds'
+);
+
+select is_empty(
+  $$ select t.oid::regtype from pg_type t left join pg_class c on c.oid = t.typrelid
+     where t.typnamespace in ('public'::regnamespace, 'private'::regnamespace)
+       and (t.typtype = 'e' or c.relkind = 'c') and obj_description(t.oid) is null $$,
+  'every type says what it stands for'
 );
 
 -- A foreign key without an index makes a delete read the whole table.

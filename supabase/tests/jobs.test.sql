@@ -147,7 +147,7 @@ select tests.refuses('select retry_job(gen_random_uuid())', 404, 'not_found', 'a
 -- What the worker answers
 select tests.as_operator();
 delete from private.job_wakes;
-insert into private.job_wakes (request_id, at) values (-1, now() - interval '3 minutes'), (-2, now() - interval '2 minutes'), (-3, now() - interval '1 minute'), (-4, now());
+insert into private.job_wakes (call_id, at) values (-1, now() - interval '3 minutes'), (-2, now() - interval '2 minutes'), (-3, now() - interval '1 minute'), (-4, now());
 create function pg_temp.answer(request bigint, status integer, error text) returns setof text language plpgsql as $$
 begin
   insert into net._http_response (id, status_code, timed_out, error_msg, created) values (request, status, status is null, error, now());

@@ -42,7 +42,7 @@ const cuts = [
     instead: "null;",
   },
   { class: "callers", pattern: /\bprivate\.require_user\(\)/g, instead: "(select auth.uid())" },
-  { class: "callers", pattern: /\bprivate\.has_role\([^)]*\)/g, instead: "true" },
+  { class: "callers", pattern: /\bprivate\.(?:has_role|is_staff)\([^)]*\)/g, instead: "true" },
   {
     class: "callers",
     pattern: /[\w.]+ = (?:caller\b|\(select auth\.uid\(\)\))/g,
