@@ -23,7 +23,6 @@ const { values: options, positionals } = parseArgs({
     output: { type: "string", short: "o", default: "env" },
     detach: { type: "boolean", default: false },
     minutes: { type: "string", default: "1" },
-    check: { type: "boolean", default: false },
   },
 });
 const [command = "", ...names] = positionals;
@@ -39,9 +38,11 @@ const commands: Record<string, () => unknown> = {
   reset: () => reset(dataDir),
   cron: () => cron(dataDir, names.join(" ")),
   types: writeTypes,
-  seed: async () => (await import("./supabase/seed/generate.ts")).seed(options),
+  seed: async () => (await import("./supabase/seed/generate.ts")).seed({ check: false }),
   mails: () =>
     runTool("deno", ["run", "-A", ...denoOptions, "tests/mails/preview.ts", String(port + 9)]),
+  bundle: async () => (await import("./supabase/bundle.ts")).bundle(),
+  "stripe:replay": async () => (await import("./supabase/replay.ts")).replay(dataDir, names),
   format: () => runTool("biome", ["check", "--write", "."]),
   test: () => runTests(names),
   soak: async () => (await import("./tests/soak/soak.ts")).runSoak(Number(options.minutes)),

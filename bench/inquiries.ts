@@ -5,17 +5,15 @@
  * kept in the data folder; `--fresh` makes it anew.
  */
 import { createHash } from "node:crypto";
-import { globSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type postgres from "postgres";
 import type { Settings } from "../local/settings.ts";
-import { type BenchServer, startBenchServer } from "./database.ts";
+import { type BenchServer, serverSettings, startBenchServer } from "./database.ts";
+import { machine, percentile } from "./report.ts";
 
 const database = "inquiries";
 const calls = 100;
-/** The files that the data is made by: when one of them changes, it is made anew. */
-const sources = ["supabase/migrations/*_{accounts,inquiries}.sql", "bench/inquiries.sql"];
 
 /** A statement and its values; what it answers may be asked for the next one. */
 type Call = { who: string; text: string; values?: string[] };
@@ -130,55 +128,33 @@ const kinds: Kind[] = [
 
 /** Runs the bench; the data is kept below the data folder of the settings. */
 export async function run(settings: Settings, args: string[]): Promise<void> {
-  const server = await startBenchServer(settings, [], false);
+  const about = machine(serverSettings.shared_buffers);
+  const server = await startBenchServer(settings);
   const results: Result[] = [];
   try {
-    await provide(server, settings.root, args.includes("--fresh"));
-    const sql = server.connect(0, "authenticator", { database });
+    await server.provide(database, {
+      sources: ["supabase/migrations/*_{accounts,inquiries}.sql", "bench/inquiries.sql"],
+      fresh: args.includes("--fresh"),
+      fill: () => fill(server),
+    });
+    const sql = server.connect(database, "authenticator");
     for (const kind of kinds) results.push(await measure(sql, kind));
     await sql.end();
   } finally {
     await server.stop();
   }
-  const report = describe(results);
+  const report = describe(results, about);
   writeFileSync(join(settings.root, "bench", "inquiries.md"), report);
   console.log(report);
   if (results.some(isTooSlow)) process.exitCode = 1;
 }
 
-/** Makes the database, unless it is there as the sources are now. */
-async function provide(server: BenchServer, root: string, fresh: boolean): Promise<void> {
-  const mark = createHash("sha256").update(read(root, sources).join()).digest("hex");
-  const superuser = server.connect(0, "superuser", { database: "postgres" });
-  try {
-    const [found] = await superuser`
-      select shobj_description(oid, 'pg_database') as mark from pg_database where datname = ${database}`;
-    if (!fresh && found?.mark === mark) return;
-    console.log("Making the database with 1,000,000 inquiries");
-    await superuser.unsafe(`drop database if exists ${database}`);
-    await superuser.unsafe(`create database ${database} template postgres owner postgres`);
-    await fill(server, root);
-    await superuser.unsafe(`comment on database ${database} is '${mark}'`);
-  } finally {
-    await superuser.end();
-  }
-}
-
-function read(root: string, patterns: string[]): string[] {
-  const files = globSync(patterns, { cwd: root }).sort();
-  return files.map((file) => readFileSync(join(root, file), "utf8"));
-}
-
-async function fill(server: BenchServer, root: string): Promise<void> {
-  const owner = server.connect(0, "owner", { database });
-  for (const migration of read(root, ["supabase/migrations/*.sql"])) await owner.unsafe(migration);
-  await owner.end();
-  const superuser = server.connect(0, "superuser", {
-    database,
+async function fill(server: BenchServer): Promise<void> {
+  const superuser = server.connect(database, "superuser", {
     // Without triggers and foreign keys.
     connection: { session_replication_role: "replica", synchronous_commit: "off" } as object,
   });
-  for (const data of read(root, ["bench/inquiries.sql"])) await superuser.unsafe(data);
+  await superuser.unsafe(readFileSync(join(import.meta.dirname, "inquiries.sql"), "utf8"));
   await superuser.unsafe("vacuum (analyze)");
   await superuser.end();
 }
@@ -193,9 +169,7 @@ async function measure(sql: postgres.Sql, kind: Kind): Promise<Result> {
     // The first ones warm up.
     if (round >= 0) times.push(performance.now() - started);
   }
-  times.sort((a, b) => a - b);
-  const at = (share: number) => times[Math.ceil(share * times.length) - 1]!;
-  return { kind, median: at(0.5), p95: at(0.95) };
+  return { kind, median: percentile(times, 0.5), p95: percentile(times, 0.95) };
 }
 
 /** Asks as the Data API does: a transaction, who is asking, one statement that answers in JSON. */
@@ -217,7 +191,7 @@ function isTooSlow({ kind, median }: Result): boolean {
   return kind.limit !== undefined && median > kind.limit;
 }
 
-function describe(results: Result[]): string {
+function describe(results: Result[], about: string): string {
   const rows = results.map(({ kind, median, p95 }) => {
     const limit = kind.limit === undefined ? "" : `${kind.limit}`;
     return `| ${[kind.name, median.toFixed(1), p95.toFixed(1), limit].join(" | ")} |`;
@@ -225,8 +199,7 @@ function describe(results: Result[]): string {
   const missed = results.filter(isTooSlow).map(({ kind }) => `- ${kind.name}`);
   return `# Help desk
 
-${cpus().length} cores (${cpus()[0]!.model.trim()}), ${(totalmem() / 2 ** 30).toFixed()} GB of memory, Node ${process.version}, \
-PostgreSQL 17 with 1 GB of shared buffers; other work ran on the machine meanwhile.
+${about}
 
 1,000,000 inquiries, 30,000 of them open, and 5,000,000 messages. Milliseconds for a whole transaction
 as the Data API makes it, measured by its client: ${calls} different calls of each kind.

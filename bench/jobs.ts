@@ -6,7 +6,7 @@
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type postgres from "postgres";
@@ -15,7 +15,7 @@ import { connect } from "../supabase/functions/_shared/database.ts";
 import { writeDailyReport } from "../supabase/functions/jobs/kinds/write-daily-report.ts";
 import type { Tools } from "../supabase/functions/jobs/tools.ts";
 import { Sink, Worker } from "../tests/faults/world.ts";
-import { type BenchServer, startBenchServer } from "./database.ts";
+import { serverSettings, startBenchServer } from "./database.ts";
 import { atLeast, below, machine, percentile, type Row, table } from "./report.ts";
 
 const database = "jobs";
@@ -30,12 +30,12 @@ export async function run(platform: Settings, args: string[]): Promise<void> {
   settings.functionEnv.SUPABASE_DB_URL = settings.databaseUrl.replace(/[^/]*$/, database);
   // As in the bundle of a deploy: React's own checks take half of the time otherwise.
   settings.functionEnv.NODE_ENV = "production";
-  const server = await startBenchServer(platform, [], false);
+  const server = await startBenchServer(platform);
   const rows: Row[] = [];
-  const about = machine();
+  const about = machine(serverSettings.shared_buffers);
   try {
-    await makeDatabase(server, settings.root);
-    const sql = server.connect(0, "superuser", { database });
+    await server.create(database);
+    const sql = server.connect(database, "superuser");
     rows.push(...(await measureQueueing(sql)));
     for (const workers of [1, 2]) rows.push(...(await send(sql, settings, +values.mails, workers)));
     rows.push(await measureClaims(sql));
@@ -54,18 +54,6 @@ ${table(rows)}
   writeFileSync(join(settings.root, "bench", "jobs.md"), report);
   console.log(report);
   if (rows.some(({ isKept }) => !isKept)) process.exitCode = 1;
-}
-
-async function makeDatabase(server: BenchServer, root: string): Promise<void> {
-  const superuser = server.connect(0, "superuser", { database: "postgres" });
-  await superuser.unsafe(`drop database if exists ${database}`);
-  await superuser.unsafe(`create database ${database} template postgres owner postgres`);
-  await superuser.end();
-  const owner = server.connect(0, "owner", { database });
-  for (const file of globSync("supabase/migrations/*.sql", { cwd: root }).sort()) {
-    await owner.unsafe(readFileSync(join(root, file), "utf8"));
-  }
-  await owner.end();
 }
 
 /** What a transaction that writes a row takes with one job, with two and with none, by turns. */

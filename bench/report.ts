@@ -18,13 +18,14 @@ export function percentile(values: number[], share: number): number {
   return values.toSorted((a, b) => a - b)[Math.ceil(share * values.length) - 1]!;
 }
 
-/** The machine and what else went on there. */
-export function machine(): string {
+/** The machine, its database server, and what else goes on there now. */
+export function machine(sharedBuffers?: string): string {
   const [load] = loadavg();
+  const buffers = sharedBuffers ? ` with shared_buffers = ${sharedBuffers}` : "";
   const memory = (totalmem() / 2 ** 30).toFixed();
   return (
     `${cpus().length} cores (${cpus()[0]!.model.trim()}), ${memory} GB of memory, Node ${process.version}, ` +
-    `PostgreSQL 17, load average ${load!.toFixed(1)} before.`
+    `PostgreSQL 17${buffers}, load average ${load!.toFixed(1)} before.`
   );
 }
 

@@ -5,12 +5,13 @@
  * made by the first run and kept in the data folder; `--fresh` makes them anew.
  */
 import { writeFileSync } from "node:fs";
-import { cpus, loadavg, totalmem } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type postgres from "postgres";
-import { loadSettings, type Settings } from "../local/settings.ts";
+import type { Settings } from "../local/settings.ts";
 import { type Call, type Caller, search, tablesReadWhole } from "./calls.ts";
 import { type BenchServer, serverSettings, startBenchServer } from "./database.ts";
+import { homesDatabase, provideHomes } from "./homes.ts";
+import { machine, percentile } from "./report.ts";
 import { drawCalls, type Kind, kinds } from "./searches.ts";
 
 const sizes = [10_000, 100_000, 1_000_000];
@@ -36,10 +37,11 @@ type Result = {
 
 /** Runs the bench; the data is kept below the data folder of the settings. */
 export async function run(settings: Settings, args: string[]): Promise<void> {
-  const server = await startBenchServer(settings, sizes, args.includes("--fresh"));
+  const about = machine(serverSettings.shared_buffers);
+  const server = await startBenchServer(settings);
   const results: Result[] = [];
-  const [load] = loadavg();
   try {
+    for (const homes of sizes) await provideHomes(server, homes, args.includes("--fresh"));
     for (const homes of sizes) {
       console.log(`Searching among ${count(homes)} homes`);
       results.push(...(await measureSize(server, homes)));
@@ -47,7 +49,7 @@ export async function run(settings: Settings, args: string[]): Promise<void> {
   } finally {
     await server.stop();
   }
-  const report = describe(results, load!);
+  const report = describe(results, about);
   writeFileSync(join(settings.root, "bench", "results.md"), report);
   console.log(`\n${report}`);
   if (results.some((result) => failures(result).length)) process.exitCode = 1;
@@ -56,9 +58,10 @@ export async function run(settings: Settings, args: string[]): Promise<void> {
 async function measureSize(server: BenchServer, homes: number): Promise<Result[]> {
   const notices: string[] = [];
   const onnotice = ({ message }: postgres.Notice) => notices.push(message ?? "");
-  const api = server.connect(homes, "authenticator");
-  const owner = server.connect(homes, "owner");
-  const superuser = server.connect(homes, "superuser", { onnotice });
+  const database = homesDatabase(homes);
+  const api = server.connect(database, "authenticator");
+  const owner = server.connect(database, "owner");
+  const superuser = server.connect(database, "superuser", { onnotice });
   // A server that has just been started has nothing in its memory yet of what it uses all day.
   await superuser`create extension if not exists pg_prewarm with schema bench`;
   await superuser`select bench.pg_prewarm(oid) from pg_class where relname like 'listings%'`;
@@ -118,9 +121,7 @@ async function readPlans(sql: postgres.Sql, notices: string[], calls: Call[]): P
 }
 
 function percentiles(times: number[]): Percentiles {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1]!;
-  return { median: at(0.5), p95: at(0.95) };
+  return { median: percentile(times, 0.5), p95: percentile(times, 0.95) };
 }
 
 /** What of the limits a result misses, in words. */
@@ -135,7 +136,7 @@ function failures({ kind, visitor, user, ratio, tablesReadWhole }: Result): stri
   ];
 }
 
-function describe(results: Result[], load: number): string {
+function describe(results: Result[], about: string): string {
   const largest = results.filter(({ homes }) => homes === sizes.at(-1));
   const growth = kinds.map((kind) => [
     kind.name,
@@ -151,7 +152,7 @@ function describe(results: Result[], load: number): string {
   );
   return `# Search
 
-${machine(load)}
+${about}
 
 Milliseconds for a whole transaction as the Data API makes it, measured by its client: ${callsPerKind} different
 searches of each kind after ${callsBefore} others, each as a visitor, as a signed-in user and as the owner of the
@@ -186,14 +187,6 @@ ${missed.length ? missed.join("\n") : "All are kept."}
 `;
 }
 
-function machine(load: number): string {
-  const memory = (totalmem() / 2 ** 30).toFixed();
-  return (
-    `${cpus().length} cores (${cpus()[0]!.model.trim()}), ${memory} GB of memory, Node ${process.version}, ` +
-    `PostgreSQL 17 with shared_buffers = ${serverSettings.shared_buffers}, load average ${load.toFixed(1)} before.`
-  );
-}
-
 function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
   const rule = head.map((_, column) => (column ? "---:" : "---"));
@@ -206,9 +199,4 @@ function milliseconds(time: number): string {
 
 function count(things: number): string {
   return things.toLocaleString("en");
-}
-
-if (import.meta.main) {
-  const dataDir = resolve(import.meta.dirname, "..", ".local");
-  await run(loadSettings({ port: 54321, dataDir }), process.argv.slice(2));
 }

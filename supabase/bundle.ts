@@ -71,7 +71,8 @@ export async function bundleFunctions(target: string): Promise<void> {
   writeFileSync(join(target, "supabase", "config.toml"), deployed);
 }
 
-if (import.meta.main) {
+/** `npm run bundle`: to where README.md deploys from. */
+export async function bundle(): Promise<void> {
   const target = resolve(import.meta.dirname, "../.local/deploy");
   await bundleFunctions(target);
   console.log(`Ready to be deployed from ${target}: docs/operations.md says how.`);

@@ -66,5 +66,3 @@ function avatar({ id, login, look }: Person): Picture[] {
   const path = `buckets/avatars/${id}/avatar.webp`;
   return [{ path, svg: drawAvatar(look, new Random(login)) }];
 }
-
-if (import.meta.main) await seed({ check: process.argv.includes("--check") });

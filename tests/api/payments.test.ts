@@ -163,8 +163,8 @@ test("what Stripe told nobody is found at night, and can be told again", async (
   expect(alert.text).toContain("259.25 USD");
 
   const replay = async (...ids: string[]) => {
-    const file = resolve(import.meta.dirname, "../../supabase/replay.ts");
-    return await promisify(execFile)(process.execPath, [file, ...ids]);
+    const commands = resolve(import.meta.dirname, "../../commands.ts");
+    return await promisify(execFile)(process.execPath, [commands, "stripe:replay", ...ids]);
   };
   expect((await replay(completed)).stdout).toBe(
     `${completed}: 200 {"received":true,"outcome":"applied"}\n`,

@@ -13,7 +13,7 @@ const modes: Record<Auth, AuthConfig> = {
   none: ["secret:*", "none"],
 };
 
-export type Method = "GET" | "POST";
+type Method = "GET" | "POST";
 
 type Context = SupabaseContext<Schema>;
 
