@@ -9,7 +9,7 @@ import {
   messageIdOf,
 } from "../../supabase/functions/_shared/mail/send.ts";
 import { templates } from "../../supabase/functions/_shared/mail/templates/index.ts";
-import { filledWith, HOSTILE, SCRIPTS, samples } from "../mails/samples.ts";
+import { filledWith, HOSTILE, INVISIBLE, SCRIPTS, samples } from "../mails/samples.ts";
 
 const context = { siteUrl: "https://djanobnb.test/" };
 
@@ -56,6 +56,15 @@ describe("every template", () => {
       expect(text).toContain("Москва");
     }
   });
+
+  it.each(filledWith(INVISIBLE, "invisible"))(
+    "$template goes out, though nothing can be seen of what somebody is called",
+    async (sample) => {
+      const { subject, text } = await render(sample.template, sample.props);
+      expect(subject + text).not.toMatch(/[\u200e\u200f\ufeff]/);
+      expect(text).not.toContain("Hello ,");
+    },
+  );
 
   it.each(Object.keys(templates))("%s links to the site alone", async (template) => {
     const sample = samples.find((one) => one.template === template)!;
