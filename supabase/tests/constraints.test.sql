@@ -255,6 +255,7 @@ insert into bad_changes values
   ('private.mail_subscriptions', 'address_in_lower_case', 'address = ''One@tests.test'''),
   ('private.mail_subscriptions', 'one_subscription_an_address', 'address = ''two@tests.test'''),
   ('private.mail_suppressions', 'address_in_lower_case', 'address = ''Gone@tests.test'''),
+  ('private.mails', 'accepted_by_address', 'accepted = ''[]'''),
   ('private.mails', 'attachments_are_a_list', 'attachments = ''{}'''),
   ('private.mails', 'sent_has_a_time', 'state = ''sent'''),
   ('private.mails', 'sent_has_a_time', 'sent_at = now()'),

@@ -218,13 +218,17 @@ select tests.as_user(admin) from cast_of;
 select lives_ok($$ select retry_job(id) from failed_jobs() where kind = 'send_mail' $$, 'an admin gives it another try');
 select tests.as_operator();
 select is(state::text, 'queued', 'and it waits again') from private.mails where key = 'later';
+select private.note_accepted_mail(id, '{"a@tests.test": "250 one"}') from private.mails where key = 'later';
+select private.note_accepted_mail(id, '{"b@tests.test": "250 two"}') from private.mails where key = 'later';
+select is(t.accepted, '{"a@tests.test": "250 one", "b@tests.test": "250 two"}', 'the next try hears who has it already')
+from private.mails m, private.mail_to_send(m.id) t where m.key = 'later';
 select private.record_mail(id, 'sent', '250 ok') from private.mails where key = 'later';
 select is(state || ': ' || response, 'sent: 250 ok', 'until it is sent') from private.mails where key = 'later';
 
 -- What mails said
 update private.mails set created_at = now() - interval '91 days' where key in ('later', 'hello again');
 select private.prune_jobs();
-select is(row(to_address, to_name, props, attachments, response)::text, row(null::text, null::text, '{}'::jsonb, '[]'::jsonb, null::text)::text, 'is forgotten after 90 days') from private.mails where key = 'later';
+select is(row(to_address, to_name, props, attachments, accepted, response)::text, row(null::text, null::text, '{}'::jsonb, '[]'::jsonb, '{}'::jsonb, null::text)::text, 'is forgotten after 90 days') from private.mails where key = 'later';
 select isnt(to_address, null, 'unless it waits to be sent') from private.mails where key = 'hello again';
 select is(private.send_mail('admin_alert', 'ana@tests.test', 'Ana', '{}', 'later'), null, 'a mail whose words are forgotten is not written again');
 

@@ -28,6 +28,7 @@ type Report = { id: string; state: "done" | "failed"; result?: unknown; permanen
 type Job = Record<"id" | "kind" | "lease_token", string> & {
   payload: object;
   attempt: number;
+  is_last_attempt: boolean;
   request_id: string | null;
 };
 
@@ -41,6 +42,8 @@ class Queue {
   wakes = 0;
   nextIn: number | null = null;
   holdsLease = true;
+  /** Of fourteen. */
+  attempt = 1;
   /** What causes the jobs that are added. */
   request: string | null = null;
   /** Statements that meet a database which is away. */
@@ -50,7 +53,8 @@ class Queue {
     for (const payload of payloads) {
       const id = `${kind}-${this.queued.length}`;
       const lease_token = `lease of ${id}`;
-      this.queued.push({ id, kind, payload, attempt: 1, lease_token, request_id: this.request });
+      const tries = { attempt: this.attempt, is_last_attempt: this.attempt === 14 };
+      this.queued.push({ id, kind, payload, ...tries, lease_token, request_id: this.request });
     }
   }
 
@@ -235,6 +239,23 @@ describe("a job", () => {
   const failing = (error: unknown) =>
     kind({ payload: z.object({}), run: () => Promise.reject(error) });
 
+  test("knows whether this is its last try", async () => {
+    const queue = new Queue();
+    const heard: boolean[] = [];
+    const listening = kind({
+      payload: z.object({}),
+      async run(_payload, _tools, isLastAttempt) {
+        heard.push(isLastAttempt);
+        return undefined;
+      },
+    });
+    for (queue.attempt of [1, 14]) queue.add("listening", {});
+    const call = work(queue.tools, { listening });
+    await vi.runAllTimersAsync();
+    await call;
+    expect(heard).toEqual([false, true]);
+  });
+
   test("that nobody knows, or whose payload does not fit, is kept with the reason", async () => {
     const queue = new Queue();
     queue.add("unheard_of", {});
@@ -319,14 +340,16 @@ describe("a mail", () => {
   const taken = { ok: true, response: "250 taken" };
 
   /** Sends an alert to admins whose servers answer like that. */
-  async function alert(answers: Record<string, object>, row: object = {}) {
+  async function alert(answers: Record<string, object>, row: object = {}, isLastAttempt = false) {
     const recorded: unknown[] = [];
+    let accepted: unknown;
+    let response: unknown;
     const messageIds = new Set<string>();
     const links: Record<string, string | undefined> = {};
     const mail = {
       ...{ id, template: "admin_alert", to_address: null, to_name: null, attachments: [] },
       props: { alert: "reconciliation", summary: "Something is off.", facts: [] },
-      ...{ state: "queued", is_suppressed: false },
+      ...{ state: "queued", is_suppressed: false, accepted: {} },
       ...row,
     };
     const sql = async (text: TemplateStringsArray, ...values: unknown[]) => {
@@ -338,9 +361,14 @@ describe("a mail", () => {
           url: `https://djanobnb.test/leave/${address}`,
         }));
       }
-      recorded.push(values[1]);
+      if (text.join("").includes("note_accepted_mail")) accepted = values[1];
+      else {
+        recorded.push(values[1]);
+        response = values[2];
+      }
       return [];
     };
+    const database = Object.assign(sql, { json: (value: unknown) => value });
     const mailer = {
       async send({ to, messageId, unsubscribeUrl, html, text }: Mail) {
         messageIds.add(messageId);
@@ -351,15 +379,17 @@ describe("a mail", () => {
       },
     };
     const tools = {
-      ...{ database: sql as unknown as Database, mailer: mailer as unknown as Mailer },
+      ...{ database: database as unknown as Database, mailer: mailer as unknown as Mailer },
       settings: {
         ...{ SITE_URL: "https://djanobnb.test", MAIL_FROM: "hello@djanobnb.test" },
         ADMIN_EMAIL: Object.keys(answers),
       },
     } as unknown as Tools;
     vi.useRealTimers();
-    const ended = await sendMail.run({ mail_id: id }, tools).catch((error: Error) => error);
-    return { ended, recorded, messageIds: [...messageIds], links };
+    const ended = await sendMail
+      .run({ mail_id: id }, tools, isLastAttempt)
+      .catch((error: Error) => error);
+    return { ended, recorded, accepted, response, messageIds: [...messageIds], links };
   }
 
   test("to several admins is sent when one of them has it, and under one Message-ID", async () => {
@@ -368,11 +398,26 @@ describe("a mail", () => {
     expect(messageIds).toEqual([`${id}@djanobnb.test`]);
   });
 
-  test("is tried again while one of the servers may still take it", async () => {
-    const { ended, recorded } = await alert({ "a@x.test": taken, "b@x.test": greylisted });
-    expect(ended).toBeInstanceOf(Error);
-    expect(ended).not.toBeInstanceOf(PermanentError);
-    expect(recorded).toEqual([]);
+  const admins = { "a@x.test": taken, "b@x.test": greylisted, "c@x.test": refused };
+
+  test("is tried again while one of the servers may still take it, and for that one alone", async () => {
+    const first = await alert(admins);
+    expect(first.ended).toBeInstanceOf(Error);
+    expect(first.ended).not.toBeInstanceOf(PermanentError);
+    expect([first.recorded, first.accepted]).toEqual([[], { "a@x.test": "250 taken" }]);
+
+    const second = await alert({ ...admins, "b@x.test": taken }, { accepted: first.accepted });
+    expect(Object.keys(second.links)).toEqual(["b@x.test", "c@x.test"]);
+    expect([second.ended, second.recorded]).toEqual([{ state: "sent" }, ["sent"]]);
+    expect(second.response).toBe("250 taken\n250 taken\n550 gone");
+  });
+
+  test("is sent after its last try when one of them has it; else that try failed like the others", async () => {
+    const last = await alert(admins, { accepted: { "a@x.test": "250 earlier" } }, true);
+    expect([last.ended, last.recorded]).toEqual([{ state: "sent" }, ["sent"]]);
+    expect(last.response).toBe("250 earlier\n451 later\n550 gone");
+    const { ended, recorded } = await alert({ "b@x.test": greylisted }, {}, true);
+    expect([recorded, (ended as Error).message]).toEqual([[], "451 later"]);
   });
 
   test("is a dead letter when nobody is there", async () => {

@@ -8,6 +8,7 @@ type Job = {
   kind: string;
   payload: unknown;
   attempt: number;
+  is_last_attempt: boolean;
   lease_token: string;
   /** The request that caused it. */
   request_id: string | null;
@@ -89,7 +90,8 @@ async function within(milliseconds: number, ...events: Promise<unknown>[]): Prom
 
 async function claim({ database }: Tools, count: number): Promise<Job[]> {
   return await database<Job[]>`
-    select id, kind, payload, attempt, lease_token, request_id from private.claim_jobs(${count})`;
+    select id, kind, payload, attempt, is_last_attempt, lease_token, request_id
+    from private.claim_jobs(${count})`;
 }
 
 type Pending = {
@@ -172,7 +174,7 @@ async function perform(job: Job, tools: Tools, kinds: Record<string, Kind>) {
   if (!payload.success) {
     throw new PermanentError(`The payload does not fit: ${payload.error.message}`);
   }
-  return await kind.run(payload.data, tools);
+  return await kind.run(payload.data, tools, job.is_last_attempt);
 }
 
 /** A report that does not arrive is no loss: the lease runs out, and the job is tried again. */
