@@ -230,8 +230,8 @@ test("a mail to several admins, one of whose servers says later: each of them ha
   await timePasses();
   expect(await worker.call()).toMatchObject({ done: 1, failed: 0, remaining: 0 });
   expect(sink.taken).toHaveLength(3);
-  const [mail] = await world.sql`select state, attempts, response from private.mails`;
-  expect(mail).toMatchObject({ state: "sent", attempts: 2 });
+  const [mail] = await world.sql`select state, response from private.mails`;
+  expect(mail!.state).toBe("sent");
   expect(mail!.response.split("\n")).toHaveLength(3);
   await worker.kill();
 });

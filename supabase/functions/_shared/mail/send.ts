@@ -160,7 +160,24 @@ function judge(error: SmtpError): SendResult {
   return { ok: false, permanent, recipientRefused: isNoMailbox(command, response), response };
 }
 
-/** 5.7.x speaks of policy, such as a relay that is not ours; the mailbox may well be there. */
+/**
+ * What says by RFC 3463 that an address is gone: no such mailbox (5.1.1), not an address there
+ * (5.1.3), moved without a new one (5.1.6), a domain that takes no mail (5.1.10, RFC 7505). Not
+ * these: a domain that is not found (5.1.2) may only have lost its DNS; a mailbox that is shut
+ * (5.2.1) is there, and Gmail says so of one that gets much; 5.7.x is policy.
+ */
+const GONE = /^5\.1\.(1|3|6|10)$/;
+
+/** The same in words, from a server that gives no such code. */
+const GONE_IN_WORDS =
+  /\bno (such )?(user|mailbox|recipient|account|address)\b|\b(unknown|non-?existent) (user|mailbox|recipient|account)\b|\b(user|mailbox|recipient|account)( \S+)? (is )?(unknown|not found|does not exist|doesn't exist)\b/i;
+
+/** Whether the server says that there is no such mailbox, for which nothing is sent there any more. */
 function isNoMailbox(command: string, response: string): boolean {
-  return command === "RCPT TO" && /^55[013]\b(?!\s5\.7\.)/.test(response);
+  if (command !== "RCPT TO") return false;
+  const [, code, status] =
+    /^(\d{3})[ -](?:\W*(\d\.\d{1,3}\.\d{1,3})(?![.\d]))?/.exec(response) ?? [];
+  if (status) return GONE.test(status);
+  // Some servers ask ours whether our own address is there: that speaks of us.
+  return /^55[013]$/.test(code ?? "") && GONE_IN_WORDS.test(response) && !/sender/i.test(response);
 }
