@@ -240,6 +240,8 @@ begin
   update private.jobs
   set state = case when attempts >= max_attempts then 'failed' else 'queued' end::private.job_state,
       finished_at = case when attempts >= max_attempts then now() end,
+      -- One of them may be what ended the worker: by chance they begin apart, and it takes no others with it again.
+      run_at = case when attempts >= max_attempts then run_at else clock_timestamp() + private.backoff(attempts) end,
       last_error = 'The worker stopped before it had finished.',
       lease_token = null,
       leased_until = null
@@ -250,7 +252,7 @@ begin
   );
 end;
 $$;
-comment on function private.requeue_abandoned_jobs is 'Takes jobs back from workers whose lease ran out.';
+comment on function private.requeue_abandoned_jobs is 'Takes jobs back from workers whose lease ran out. Each waits as after a failure.';
 
 create function private.job_room()
 returns table (kind text, priority smallint, lease interval, free integer, pace interval, paced_from timestamptz, next_at timestamptz)
