@@ -286,7 +286,7 @@ test("a database that goes away under a thousand jobs: none is lost, none is sen
   const ids = await queue(...addresses("maria", 1000));
   const worker = world.worker(sink.port);
   const call = worker.call();
-  await until("it to be well under way", () => sink.taken.length >= 200);
+  await until("it to be well under way", () => sink.taken.length >= 100);
   await world.restartDatabase();
   await call;
   const unfinished = async () => {

@@ -22,6 +22,7 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
+  vi.unstubAllGlobals();
 });
 
 type Report = { id: string; state: "done" | "failed"; result?: unknown; permanent?: boolean };
@@ -174,7 +175,36 @@ describe("a call", () => {
     expect(queue.wakes).toBe(1);
   });
 
+  test("begins 150 jobs, which is what its CPU is enough for, and asks for another call", async () => {
+    const queue = new Queue();
+    const slow = slowly(20);
+    queue.add("slow", ...numbers(400));
+    const left: number[] = [];
+    for (let calls = 1; calls <= 3; calls++) {
+      const call = work(queue.tools, { slow: slow.definition });
+      await vi.runAllTimersAsync();
+      left.push((await call).remaining);
+      expect(queue.wakes).toBe(Math.min(calls, 2));
+    }
+    expect(left).toEqual([250, 100, 0]);
+    expect([slow.most(), new Set(slow.seen).size]).toEqual([16, 400]);
+  });
+
+  test("that has begun as many leaves one that hangs to itself", async () => {
+    const queue = new Queue();
+    const [hanging, quick] = [slowly(20_000), slowly(1)];
+    queue.add("hanging", { n: 0 });
+    queue.add("quick", ...numbers(200));
+    const call = work(queue.tools, { hanging: hanging.definition, quick: quick.definition });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await call).toEqual({ done: 149, failed: 0, remaining: 51 });
+    await vi.runAllTimersAsync();
+    expect(queue.reports.at(-1)).toMatchObject({ id: "hanging-0", state: "done" });
+  });
+
   test("does not wait for a job that hangs; its lease is kept, and the next call finds work", async () => {
+    const waitUntil = vi.fn();
+    vi.stubGlobal("EdgeRuntime", { waitUntil });
     const queue = new Queue();
     const hanging = slowly(90_000);
     const quick = slowly(1);
@@ -185,11 +215,14 @@ describe("a call", () => {
     await vi.advanceTimersByTimeAsync(53_000);
     expect(await call).toEqual({ done: 0, failed: 0, remaining: 0 });
     expect(performance.now() - started).toBeLessThan(55_000);
+    expect(waitUntil, "Supabase's runtime hears of it").toHaveBeenCalledOnce();
     queue.add("quick", { n: 1 });
     const next = work(queue.tools, kinds);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await next).toMatchObject({ done: 1 });
     await vi.runAllTimersAsync();
+    await waitUntil.mock.calls[0]![0];
+    expect(waitUntil).toHaveBeenCalledOnce();
     expect(queue.beats).toBe(4);
     expect(queue.reports.map(({ id }) => id)).toEqual(["quick-0", "hanging-0"]);
   });
@@ -297,6 +330,19 @@ describe("a job", () => {
       { message: "job failed", job: "failing-0", requestId: "the worker's own" },
       { message: "job failed", job: "failing-1", requestId: "request-7" },
     ]);
+  });
+
+  test("tells no address in the log; what an admin sees of it does", async () => {
+    const answer = "451 4.7.1 <grey@h3.test>: greylisted,\nmore for müller@bücher.test at h3.test";
+    const queue = new Queue();
+    queue.add("failing", {});
+    await work(queue.tools, { failing: failing(new Error(answer)) });
+    const [[line]] = vi.mocked(console.error).mock.calls as [[string]];
+    expect(line).not.toMatch(/grey@|müller|@b/);
+    expect(JSON.parse(line).error).toMatch(
+      /451 4\.7\.1 <\[address\]>: greylisted,\nmore for \[address\] at h3\.test\n +at /,
+    );
+    expect(queue.reports).toMatchObject([{ result: answer }]);
   });
 
   test("whose lease is lost is nobody's success", async () => {
