@@ -3,6 +3,7 @@ import { createTransport } from "nodemailer";
 import { NotConfigured } from "../errors.ts";
 import { log } from "../log.ts";
 import type { AllSettings } from "../settings.ts";
+import { isAddress, parseSender } from "./address.ts";
 
 export type MailerSettings = Pick<
   AllSettings,
@@ -43,7 +44,6 @@ export type Mailer = {
 
 const IMPLICIT_TLS = new Set([465, 2465]);
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
-const ADDRESS = /^[^\s@<>()[\]\\,;:"\p{Cc}]{1,64}@[^\s@<>()[\]\\,;:"\p{Cc}]{1,190}$/u;
 const MESSAGE_ID = /^[\w.+-]+@[\w.-]+$/;
 const CONTROL = /\p{Cc}+/gu;
 
@@ -108,17 +108,15 @@ export function messageIdOf(mailId: string, from: string): string {
   return `${mailId}@${senderOf(from).address.split("@")[1]}`;
 }
 
-/** `Djanobnb <hello@djanobnb.test>`, or the address alone. */
 function senderOf(from: string): { name: string; address: string } {
-  const [, name = "", address = from.trim()] =
-    /^\s*"?([^<>"]*?)"?\s*<([^<>]*)>\s*$/.exec(from) ?? [];
-  if (!ADDRESS.test(address)) throw new NotConfigured(["MAIL_FROM"]);
-  return { name: plain(name), address };
+  const sender = parseSender(from);
+  if (!sender) throw new NotConfigured(["MAIL_FROM"]);
+  return { ...sender, name: plain(sender.name) };
 }
 
 /** What would make a broken mail. Addresses are checked strictly: no mail to two, no header in one. */
 function refusalOf({ to, messageId, unsubscribeUrl }: Mail) {
-  if (!ADDRESS.test(to.address)) {
+  if (!isAddress(to.address)) {
     return { recipientRefused: true, response: "This is no mail address." };
   }
   if (!MESSAGE_ID.test(messageId) || (unsubscribeUrl && !isWebAddress(unsubscribeUrl))) {
