@@ -1293,12 +1293,10 @@ begin
   insert into private.contacts (name, address, subject, message, token_hash, ip_hash)
   values (receive_contact.name, sender, receive_contact.subject, receive_contact.message, sha256(convert_to(token, 'utf8')), sender_hash)
   returning id into contact_id;
+  -- Nothing that was written: whose address it is, is not known yet.
   perform private.send_mail(
-    'contact_confirmation', sender, receive_contact.name,
-    jsonb_build_object(
-      'recipient_name', receive_contact.name, 'subject', receive_contact.subject,
-      'confirm_url_path', '/contact/confirm?token=' || token
-    ),
+    'contact_confirmation', sender, null,
+    jsonb_build_object('confirm_url_path', '/contact/confirm?token=' || token),
     'contact_confirmation:' || contact_id
   );
 end;

@@ -89,8 +89,6 @@ const report = {
 };
 
 const contact = {
-  recipient_name: "Maria Silva",
-  subject: "Do you have homes with a garden?",
   confirm_url_path: "/contact/confirm?token=f3b1c2d4e5",
 };
 
