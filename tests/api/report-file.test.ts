@@ -26,8 +26,10 @@ test("a day with more than 200 listings comes with a file of all, which a spread
   expect(mail.attachments?.map(({ filename }) => filename)).toEqual([`new-properties-${date}.csv`]);
 
   const bucket = (person: typeof admin) => person.client.storage.from("reports");
-  const file = await unwrap(await bucket(admin).download(`${date}.csv`)).text();
-  const { data, errors } = Papa.parse<Record<string, string>>(file.trim(), { header: true });
+  const file = await unwrap(await bucket(admin).download(`${date}.csv`)).arrayBuffer();
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(file);
+  expect(text[0], "Excel opens it as UTF-8").toBe("\ufeff");
+  const { data, errors } = Papa.parse<Record<string, string>>(text.trim(), { header: true });
   expect([errors, data.length]).toEqual([[], 201]);
   expect(data.slice(0, 4).map(({ title }) => title)).toEqual(formulas.map((text) => `'${text}`));
   expect(data[200]).toMatchObject({

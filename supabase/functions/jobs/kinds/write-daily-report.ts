@@ -57,14 +57,17 @@ async function read({ report_date, timezone }: Day, { database }: Tools) {
   };
 }
 
-/** A spreadsheet opens this without running anything: what begins like a formula gets an apostrophe. */
+/**
+ * A spreadsheet opens this without running anything: what begins like a formula gets an apostrophe.
+ * A mark at the beginning tells Excel that it is UTF-8.
+ */
 function toCsv(properties: Property[], header: boolean): string {
   const rows = properties.map(({ created_at, price_per_night, ...property }) => ({
     ...property,
     price_per_night: (price_per_night / 100).toFixed(2),
     created_at: created_at.toISOString(),
   }));
-  return `${Papa.unparse(rows, { header, escapeFormulae: true })}\r\n`;
+  return `${header ? "\ufeff" : ""}${Papa.unparse(rows, { header, escapeFormulae: true })}\r\n`;
 }
 
 async function store({ report_date }: Day, csv: Blob, { storage }: Tools) {
