@@ -70,6 +70,11 @@ test("all is well, says the function, and the details only to the secret key", a
   ]);
 });
 
+test("a monitor that asks by HEAD has the status alone", async () => {
+  const answered = await fetch(url, { method: "HEAD" });
+  expect([answered.status, await answered.text()]).toEqual([200, ""]);
+});
+
 test("only GET is answered", async () => {
   const answered = await fetch(url, { method: "POST", body: "{}" });
   expect([answered.status, (await answered.json()).error.code]).toEqual([

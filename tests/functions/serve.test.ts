@@ -1,5 +1,8 @@
-import { beforeEach, expect, test, vi } from "vitest";
+import { corsHeaders } from "@supabase/supabase-js/cors";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
 import { ApiError, NotConfigured } from "../../supabase/functions/_shared/errors.ts";
+import { readJson, readText } from "../../supabase/functions/_shared/request.ts";
 import { serve } from "../../supabase/functions/_shared/serve.ts";
 
 // How whatever a function throws becomes an answer.
@@ -88,4 +91,76 @@ test("a fault is logged with its stack, and the caller learns no detail", async 
     expect(await answerTo(error)).toEqual([500, "internal_error"]);
   }
   expect(logged.mock.calls[0]?.[0]).toContain("secret detail");
+});
+
+test("a page may send what supabase-js sends", async () => {
+  const func = serve("test", "none", { wire: vi.fn(), handle: vi.fn() });
+  const asked = await func.fetch(new Request("http://api/", { method: "OPTIONS" }));
+  const allowed = asked.headers.get("access-control-allow-headers")!.split(", ");
+  expect(allowed).toEqual(
+    expect.arrayContaining(corsHeaders["Access-Control-Allow-Headers"]!.split(", ")),
+  );
+  expect(allowed).toEqual(
+    expect.arrayContaining(["traceparent", "baggage", "x-retry-count", "x-region", "x-request-id"]),
+  );
+});
+
+test("HEAD is GET without its body, where there is one", async () => {
+  const handle = async () => Response.json({ status: "degraded" }, { status: 503 });
+  const wire = () => undefined;
+  const head = () => new Request("http://api/", { method: "HEAD" });
+  const answered = await serve("test", "none", { wire, handle, methods: ["GET"] }).fetch(head());
+  expect([answered.status, await answered.text()]).toEqual([503, ""]);
+  expect(answered.headers.get("content-type")).toBe("application/json");
+  expect(answered.headers.get("x-request-id")).toBeTruthy();
+  const refused = await serve("test", "none", { wire, handle }).fetch(head());
+  expect([refused.status, await refused.text()]).toEqual([405, ""]);
+});
+
+describe("a body", () => {
+  const largest = 1024 * 1024;
+  const withBody = (body: BodyInit, headers = {}) =>
+    new Request("http://api/", { method: "POST", body, headers, duplex: "half" } as RequestInit);
+  const tooLarge = { status: 413, code: "body_too_large" };
+
+  /** Pieces of 64 KB without an end, and how many of them were asked for. */
+  function endless() {
+    let pieces = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        pieces++;
+        controller.enqueue(new Uint8Array(65_536).fill(0x20));
+      },
+    });
+    return { body, pieces: () => pieces };
+  }
+
+  test("is read up to 1 MiB, whatever it is made of", async () => {
+    expect(await readText(withBody("é".repeat(largest / 2)))).toHaveLength(largest / 2);
+    expect(await readText(new Request("http://api/"))).toBe("");
+    await expect(readText(withBody("é".repeat(largest / 2 + 1)))).rejects.toMatchObject(tooLarge);
+  });
+
+  test("that says it is larger is not read", async () => {
+    const { body, pieces } = endless();
+    const request = withBody(body, { "content-length": String(largest + 1) });
+    await expect(readJson(request, z.unknown())).rejects.toMatchObject(tooLarge);
+    expect(pieces()).toBeLessThanOrEqual(1);
+  });
+
+  test("that goes on is read no further", async () => {
+    const { body, pieces } = endless();
+    await expect(readJson(withBody(body), z.unknown())).rejects.toMatchObject(tooLarge);
+    expect(pieces()).toBeLessThan(20);
+  });
+
+  test("that is no JSON is refused as that", async () => {
+    for (const body of ["", "{", "\ufeff\ufeff{}"]) {
+      await expect(readJson(withBody(body), z.unknown())).rejects.toMatchObject({
+        status: 400,
+        code: "invalid_json",
+      });
+    }
+    expect(await readJson(withBody('{"a": "é"}'), z.unknown())).toEqual({ a: "é" });
+  });
 });

@@ -1,4 +1,5 @@
 import { type AuthConfig, createSupabaseContext, type SupabaseContext } from "@supabase/server";
+import { corsHeaders } from "@supabase/supabase-js/cors";
 import type { Database as Schema } from "../../../types/database.ts";
 import { ApiError, isUnreachable, NotConfigured, toApiError } from "./errors.ts";
 import { describe, forRequest, log } from "./log.ts";
@@ -22,14 +23,15 @@ export type Definition<Tools> = {
   /** Called at the first request, so that a setting that is missing is an answer and no crash. */
   wire(): Tools;
   handle(request: Request, tools: Tools, context: Context): Promise<Response>;
+  /** Where it is GET, HEAD is answered alike, without a body: monitors ask so. */
   methods?: Method[];
 };
 
 const cors = {
   "access-control-allow-origin": "*",
   "access-control-allow-methods": "GET, POST, OPTIONS",
-  "access-control-allow-headers":
-    "authorization, apikey, content-type, x-client-info, x-region, x-request-id, x-supabase-api-version",
+  // What supabase-js sends, and what callers may add.
+  "access-control-allow-headers": `${corsHeaders["Access-Control-Allow-Headers"]}, x-region, x-request-id, x-supabase-api-version`,
   "access-control-expose-headers": "x-request-id",
   "access-control-max-age": "86400",
 };
@@ -66,7 +68,7 @@ export function serve<Tools>(
         log("info", "answered", { function: name, status: response.status, ms });
         for (const [header, value] of Object.entries(cors)) response.headers.set(header, value);
         response.headers.set("x-request-id", requestId);
-        return response;
+        return request.method === "HEAD" ? new Response(null, response) : response;
       });
     },
   };
@@ -74,7 +76,8 @@ export function serve<Tools>(
 
 /** Who calls, if that is somebody who may. */
 async function admit(request: Request, auth: Auth, methods: Method[]): Promise<Context> {
-  if (!methods.some((method) => method === request.method)) {
+  const asked = request.method === "HEAD" ? "GET" : request.method;
+  if (!methods.some((method) => method === asked)) {
     const answered = methods.join(" and ");
     throw new ApiError(405, "method_not_allowed", `Only ${answered} is answered here.`);
   }

@@ -3,13 +3,11 @@ import { z } from "zod";
 import type { Database } from "../_shared/database.ts";
 import { ApiError } from "../_shared/errors.ts";
 import { describe, log, requestId } from "../_shared/log.ts";
+import { readText } from "../_shared/request.ts";
 
 export type Tools = { database: Database; webhookSecret: string };
 
 const Event = z.object({ id: z.string().min(1), type: z.string().min(1), created: z.number() });
-
-/** Stripe's events are a few KB; a charge with many refunds may grow to some tens. */
-const largestBody = 1024 * 1024;
 
 /**
  * Takes in one event of Stripe's: checks the signature over the raw body, then hands it to the
@@ -43,9 +41,7 @@ function storable(json: string): string {
 async function verify(request: Request, secret: string) {
   const signature = request.headers.get("stripe-signature");
   if (!signature) throw new ApiError(400, "missing_signature", "The signature is missing.");
-  const body = await request.text();
-  if (body.length > largestBody)
-    throw new ApiError(413, "body_too_large", "The body is too large.");
+  const body = await readText(request);
   const payload = await Stripe.webhooks
     .constructEventAsync(body, signature, secret, 300, Stripe.createSubtleCryptoProvider())
     .catch(() => {
