@@ -560,7 +560,8 @@ as $$
 declare
   mail_id uuid;
 begin
-  if private.is_seeding() then
+  -- Without an address only what is meant for the admins goes out: an account may have a phone alone.
+  if private.is_seeding() or to_address is null and template not in ('admin_alert', 'daily_report', 'inquiry_overdue') then
     return null;
   end if;
 
@@ -576,7 +577,7 @@ begin
 end;
 $$;
 comment on function private.send_mail is
-  'Writes a mail to the outbox and queues it. Null when a mail with the same key was written before.';
+  'Writes a mail to the outbox and queues it. Null when a mail with the same key was written before, or when there is nobody to write to.';
 grant execute on function private.send_mail to service_role;
 
 create function private.facts(variadic pairs text[])

@@ -103,7 +103,7 @@ test("from sign-up to the invoice in the mailbox", async () => {
   const page = await (await fetch(session.url)).text();
   expect(page).toContain("388.87");
 
-  await stripe(`sessions/${session.session_id}/pay`);
+  await stripe(`sessions/${session.session_id}/pay?name=${encodeURIComponent("Наталья Петрова")}`);
   expect(await statusOf(guest, held.id!)).toMatchObject({
     status: "confirmed",
     payments: [{ status: "paid", amount: 38887, amount_refunded: 0 }],

@@ -162,7 +162,11 @@ function serveLevers(app: App, ledger: Ledger, postman: Postman, weather: Weathe
   const open = (id: string) => ledger.openSession(id);
   const until = (seconds = "0") => Date.now() + Number(seconds) * 1000;
   lever("sessions/:id/pay", (id, query) =>
-    ledger.pay(open(id), payerOf(open(id)), query.async === "1"),
+    ledger.pay(
+      open(id),
+      { ...payerOf(open(id)), ...(query.name && { name: query.name }) },
+      query.async === "1",
+    ),
   );
   lever("sessions/:id/decline", (id) => ledger.decline(open(id)));
   lever("sessions/:id/expire", (id) => ledger.end(open(id)));

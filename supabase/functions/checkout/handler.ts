@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Database as Schema } from "../../../types/database.ts";
 import type { Database } from "../_shared/database.ts";
 import { ApiError, toApiError } from "../_shared/errors.ts";
-import { formatCount } from "../_shared/format.ts";
+import { formatCount, formatStay } from "../_shared/format.ts";
 import { describe, log, requestId } from "../_shared/log.ts";
 import { readJson } from "../_shared/request.ts";
 import { sha256 } from "../_shared/sha256.ts";
@@ -189,7 +189,7 @@ function sessionFor(
           unit_amount: due.amount,
           product_data: {
             name: firstLetters(`${due.title}, ${due.city}`, 250),
-            description: `${formatCount(due.nights, "night")}, ${due.check_in} to ${due.check_out}, service fee included`,
+            description: `${formatCount(due.nights, "night")}, ${formatStay(due.check_in, due.check_out)}, service fee included`,
           },
         },
       },
