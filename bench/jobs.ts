@@ -243,7 +243,8 @@ async function writeReport(url: string): Promise<void> {
   const peak = () => process.resourceUsage().maxRSS / 1024;
   const before = peak();
   const started = performance.now();
-  const result = await writeDailyReport.run({ report_date: "2026-01-01", timezone: "UTC" }, tools);
+  const day = { report_date: "2026-01-01", timezone: "UTC" };
+  const result = await writeDailyReport.run(day, tools, false);
   const seconds = (performance.now() - started) / 1000;
   const { property_count: count } = result as { property_count: number };
   await sql.end();

@@ -240,6 +240,8 @@ begin
   update private.jobs
   set state = case when attempts >= max_attempts then 'failed' else 'queued' end::private.job_state,
       finished_at = case when attempts >= max_attempts then now() end,
+      -- One of them may be what ended the worker: by chance they begin apart, and it takes no others with it again.
+      run_at = case when attempts >= max_attempts then run_at else clock_timestamp() + private.backoff(attempts) end,
       last_error = 'The worker stopped before it had finished.',
       lease_token = null,
       leased_until = null
@@ -250,7 +252,7 @@ begin
   );
 end;
 $$;
-comment on function private.requeue_abandoned_jobs is 'Takes jobs back from workers whose lease ran out.';
+comment on function private.requeue_abandoned_jobs is 'Takes jobs back from workers whose lease ran out. Each waits as after a failure.';
 
 create function private.job_room()
 returns table (kind text, priority smallint, lease interval, free integer, pace interval, paced_from timestamptz, next_at timestamptz)
@@ -448,10 +450,12 @@ create table private.mails (
   state private.mail_state not null default 'queued',
   attempts smallint not null default 0,
   response text,
+  accepted jsonb not null default '{}',
   created_at timestamptz not null default now(),
   sent_at timestamptz,
   constraint mail_key_is_unique unique (key),
   constraint attachments_are_a_list check (jsonb_typeof(attachments) = 'array'),
+  constraint accepted_by_address check (jsonb_typeof(accepted) = 'object'),
   constraint sent_has_a_time check ((state = 'sent') = (sent_at is not null))
 );
 comment on table private.mails is 'The outbox: each mail that was or will be sent, with what it says.';
@@ -462,6 +466,8 @@ comment on column private.mails.props is 'What the template prints, as it was wh
 comment on column private.mails.attachments is 'Files from Storage: [{ bucket, path, filename }].';
 comment on column private.mails.attempts is 'Tries so far, as its job counts them.';
 comment on column private.mails.response is 'The mail server''s last answer, or why there is none.';
+comment on column private.mails.accepted is
+  'Who has a mail that goes to several, as { address: answer }, while the server may still take it for others: a further try is for those alone.';
 create index mails_by_address on private.mails (lower(to_address));
 create index mails_to_forget on private.mails (created_at) where state <> 'queued' and props <> '{}';
 alter table private.mails enable row level security;
@@ -606,12 +612,15 @@ comment on function private.alert_admins is 'Mails the admins: a sentence, and p
 grant execute on function private.alert_admins to service_role;
 
 create function private.mail_to_send(mail_id uuid)
-returns table (id uuid, template text, to_address text, to_name text, props jsonb, attachments jsonb, state private.mail_state, is_suppressed boolean)
+returns table (
+  id uuid, template text, to_address text, to_name text, props jsonb, attachments jsonb, accepted jsonb,
+  state private.mail_state, is_suppressed boolean
+)
 language sql stable
 security definer -- the worker reads the one mail that it sends
 set search_path = ''
 as $$
-  select m.id, m.template, m.to_address, m.to_name, m.props, m.attachments, m.state,
+  select m.id, m.template, m.to_address, m.to_name, m.props, m.attachments, m.accepted, m.state,
     exists (select from private.mail_suppressions s where s.address = lower(m.to_address))
   from private.mails m
   where m.id = mail_id
@@ -645,6 +654,16 @@ $$;
 comment on function private.record_mail is
   'Keeps the mail server''s answer. A refusal for good puts the address on the suppression list.';
 grant execute on function private.record_mail to service_role;
+
+create function private.note_accepted_mail(mail_id uuid, accepted jsonb)
+returns void
+language sql
+security definer -- the worker may report, not write the table
+set search_path = ''
+as $$ update private.mails m set accepted = m.accepted || note_accepted_mail.accepted where m.id = mail_id $$;
+comment on function private.note_accepted_mail is
+  'Keeps who has a mail, as { address: answer }, before it is tried again for the others.';
+grant execute on function private.note_accepted_mail to service_role;
 
 create function private.note_mail_attempt()
 returns trigger
@@ -680,7 +699,7 @@ security definer -- run by pg_cron
 set search_path = ''
 as $$
   update private.mails
-  set to_address = null, to_name = null, props = '{}', attachments = '[]', response = null
+  set to_address = null, to_name = null, props = '{}', attachments = '[]', accepted = '{}', response = null
   where state <> 'queued' and props <> '{}' and created_at < now() - interval '90 days'
 $$;
 comment on function private.forget_mails is

@@ -44,13 +44,14 @@ create policy "Everyone reads profiles"
 create function private.trimmed(raw text)
 returns text
 language sql immutable
-set search_path = ''
-as $$
-  select regexp_replace(
-    raw, '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]+|[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]+$', '', 'g'
-  )
-$$;
-comment on function private.trimmed is 'A text without the spaces at its ends: those of all scripts, and those of no width.';
+-- Spaces of all scripts, and what has no width: joiners, marks of direction, fillers, the byte order mark. A variation
+-- selector belongs to what stands before it, so only at the beginning is it nothing.
+return regexp_replace(regexp_replace(raw,
+  '^[\s\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]+', ''),
+  '[\s\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff\uffa0]+$', '');
+comment on function private.trimmed is
+  'A text without what is not seen at its ends: spaces of all scripts, and what has no width. Constraints ask whether anything is left.';
+grant execute on function private.trimmed to authenticated, service_role;
 
 create function private.trim_name()
 returns trigger

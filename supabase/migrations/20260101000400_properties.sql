@@ -320,10 +320,10 @@ create table public.properties (
   status public.property_status not null default 'listed',
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint title_of_1_to_255_characters check (char_length(btrim(title)) >= 1 and char_length(title) <= 255),
+  constraint title_of_1_to_255_characters check (private.trimmed(title) <> '' and char_length(title) <= 255),
   constraint title_without_control_characters check (private.is_one_line(title)),
   constraint description_up_to_10000_characters check (char_length(description) <= 10000),
-  constraint city_of_1_to_255_characters check (char_length(btrim(city)) >= 1 and char_length(city) <= 255),
+  constraint city_of_1_to_255_characters check (private.trimmed(city) <> '' and char_length(city) <= 255),
   constraint city_without_control_characters check (private.is_one_line(city)),
   -- Stripe takes at most 999,999.99 in one payment.
   constraint price_per_night_above_zero check (price_per_night between 1 and 99999999),

@@ -69,9 +69,9 @@ create table public.inquiries (
   updated_at timestamptz not null default now(),
   constraint by_a_user_or_a_visitor check (num_nonnulls(user_id, visitor_name) = 1),
   constraint visitor_name_of_1_to_255_characters
-    check (char_length(btrim(visitor_name)) >= 1 and char_length(visitor_name) <= 255),
+    check (private.trimmed(visitor_name) <> '' and char_length(visitor_name) <= 255),
   constraint visitor_name_without_control_characters check (private.is_one_line(visitor_name)),
-  constraint subject_of_1_to_255_characters check (char_length(btrim(subject)) >= 1 and char_length(subject) <= 255),
+  constraint subject_of_1_to_255_characters check (private.trimmed(subject) <> '' and char_length(subject) <= 255),
   constraint subject_without_control_characters check (private.is_one_line(subject)),
   constraint message_of_1_to_10000_characters
     check (message ~ '[^ \t\r\n]' and char_length(message) <= 10000),
@@ -1244,8 +1244,8 @@ create table private.contacts (
   constraint token_is_unique unique (token_hash),
   constraint address_in_lower_case check (address = lower(address)),
   -- as of the inquiry that it becomes
-  constraint name_of_1_to_255_characters check (char_length(btrim(name)) >= 1 and char_length(name) <= 255),
-  constraint subject_of_1_to_255_characters check (char_length(btrim(subject)) >= 1 and char_length(subject) <= 255),
+  constraint name_of_1_to_255_characters check (private.trimmed(name) <> '' and char_length(name) <= 255),
+  constraint subject_of_1_to_255_characters check (private.trimmed(subject) <> '' and char_length(subject) <= 255),
   constraint name_and_subject_without_control_characters check (private.is_one_line(name || subject)),
   constraint message_of_1_to_10000_characters check (message ~ '[^ \t\r\n]' and char_length(message) <= 10000)
 );

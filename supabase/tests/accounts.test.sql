@@ -16,10 +16,11 @@ select is(role, 'user', 'everyone begins as a user') from user_roles, cast_of wh
 
 create temp table odd_names on commit drop as
 select tests.create_user(null) as nobody, tests.create_user('   ') as blank,
-  tests.create_user(E'\u200b\u3000') as invisible, tests.create_user(E'  Li\u0007 \u202eNa  ') as controls, tests.create_user(repeat('й', 400)) as long;
+  tests.create_user(E'\u200e\u200f\u2060\ufeff\u00ad\ufe0f\u200b\u3000') as invisible, tests.create_user(E'\ufe0f\u200fMia ❤\ufe0f\u200d\u2060') as marked, tests.create_user(E'  Li\u0007 \u202eNa  ') as controls, tests.create_user(repeat('й', 400)) as long;
 select matches(name, '^Anon-[0-9a-f]{8}$', 'who gives no name is called Anon') from profiles, odd_names where id = nobody;
 select matches(name, '^Anon-[0-9a-f]{8}$', 'spaces are no name') from profiles, odd_names where id = blank;
 select matches(name, '^Anon-[0-9a-f]{8}$', 'nor are those of other scripts or of no width') from profiles, odd_names where id = invisible;
+select is(name, E'Mia ❤\ufe0f', 'what is not seen is taken off the ends, and what colours a heart is not') from profiles, odd_names where id = marked;
 select is(name, 'Li Na', 'control characters are taken out at sign-up') from profiles, odd_names where id = controls;
 select is(char_length(name), 255, 'a name has at most 255 characters') from profiles, odd_names where id = long;
 
@@ -46,6 +47,7 @@ select tests.as_user(ana) from cast_of;
 update profiles set name = '  Άννα Müller-Łukasiewicz 安娜  ' where id = (select ana from cast_of);
 select is(name, 'Άννα Müller-Łukasiewicz 安娜', 'a name in any script, trimmed') from profiles, cast_of where id = ana;
 select throws_ok($$ update profiles set name = '' $$, '23514', null, 'an empty name is refused');
+select throws_ok($$ update profiles set name = E'\u200e\u2060\ufeff' $$, '23514', null, 'so is one of which nothing is seen');
 select throws_ok(format($$ update profiles set name = %L $$, repeat('x', 256)), '23514', null, 'so is one of 256 characters');
 select throws_ok($$ update profiles set name = E'a\nb' $$, '23514', null, 'so is a line break');
 select throws_ok(format($$ update profiles set avatar_path = '%s/x.png' $$, (select gil from cast_of)), '23514', null, 'an avatar is in one''s own folder');

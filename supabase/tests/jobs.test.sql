@@ -122,7 +122,13 @@ update private.jobs set leased_until = now() - interval '1 second' where state =
 select private.wake_jobs_if_due();
 select is((select count(*) from net.http_request_queue), 1::bigint, 'a lease that ran out calls a worker');
 select tests.as_service();
-select is(count(*), 1::bigint, 'a job whose worker is silent goes to another one') from private.claim_jobs(10) where kind = 'test_later' and attempt = 2;
+select is_empty($$ select from private.claim_jobs(10) where kind = 'test_later' $$, 'a job whose worker is silent is taken back');
+select tests.as_operator();
+select ok(run_at between now() + interval '1.5 seconds' and clock_timestamp() + interval '2.5 seconds', 'and waits as after a failure')
+from private.jobs where kind = 'test_later' and payload = '{}';
+update private.jobs set run_at = now() where kind = 'test_later' and payload = '{}';
+select tests.as_service();
+select is(count(*), 1::bigint, 'then it goes to another one') from private.claim_jobs(10) where kind = 'test_later' and attempt = 2;
 select is(private.finish_job(id, lease_token), null, 'and the first one can no longer report') from claimed where kind = 'test_later' and payload = '{}';
 
 select tests.as_operator();
@@ -130,6 +136,12 @@ update private.jobs set leased_until = now() - interval '1 second', attempts = m
 select private.requeue_abandoned_jobs();
 select is(state::text || ': ' || last_error, 'failed: The worker stopped before it had finished.', 'a job that kills each of its workers is kept, with what is known') from private.jobs where kind = 'test_later' and payload = '{}';
 delete from private.jobs where kind = 'test_later' and payload = '{}';
+insert into private.jobs (kind, max_attempts, attempts, state, lease_token, leased_until)
+select 'test_later', 9, 3, 'running', gen_random_uuid(), now() - interval '1 second' from generate_series(1, 16);
+select private.requeue_abandoned_jobs();
+select is(count(distinct run_at), 16::bigint, 'those that one worker had under way begin apart: one that ends workers takes no others with it')
+from private.jobs where kind = 'test_later' and attempts = 3 and max_attempts = 9;
+delete from private.jobs where max_attempts = 9;
 
 -- Dead letters
 select tests.as_user(gil) from cast_of;
@@ -219,13 +231,17 @@ select tests.as_user(admin) from cast_of;
 select lives_ok($$ select retry_job(id) from failed_jobs() where kind = 'send_mail' $$, 'an admin gives it another try');
 select tests.as_operator();
 select is(state::text, 'queued', 'and it waits again') from private.mails where key = 'later';
+select private.note_accepted_mail(id, '{"a@tests.test": "250 one"}') from private.mails where key = 'later';
+select private.note_accepted_mail(id, '{"b@tests.test": "250 two"}') from private.mails where key = 'later';
+select is(t.accepted, '{"a@tests.test": "250 one", "b@tests.test": "250 two"}', 'the next try hears who has it already')
+from private.mails m, private.mail_to_send(m.id) t where m.key = 'later';
 select private.record_mail(id, 'sent', '250 ok') from private.mails where key = 'later';
 select is(state || ': ' || response, 'sent: 250 ok', 'until it is sent') from private.mails where key = 'later';
 
 -- What mails said
 update private.mails set created_at = now() - interval '91 days' where key in ('later', 'hello again');
 select private.prune_jobs();
-select is(row(to_address, to_name, props, attachments, response)::text, row(null::text, null::text, '{}'::jsonb, '[]'::jsonb, null::text)::text, 'is forgotten after 90 days') from private.mails where key = 'later';
+select is(row(to_address, to_name, props, attachments, accepted, response)::text, row(null::text, null::text, '{}'::jsonb, '[]'::jsonb, '{}'::jsonb, null::text)::text, 'is forgotten after 90 days') from private.mails where key = 'later';
 select isnt(to_address, null, 'unless it waits to be sent') from private.mails where key = 'hello again';
 select is(private.send_mail('admin_alert', 'ana@tests.test', 'Ana', '{}', 'later'), null, 'a mail whose words are forgotten is not written again');
 

@@ -28,6 +28,7 @@ insert into daily_reports (report_date) values (current_date - 4);
 select tests.as_service();
 select is(private.queue_daily_reports('UTC'), array[current_date - 3, current_date - 2, current_date - 1], 'days that were missed are made up');
 select is(private.queue_daily_reports('Pacific/Kiritimati', (now() at time zone 'Pacific/Kiritimati')::date - 1) <@ array[(now() at time zone 'Pacific/Kiritimati')::date - 1], true, 'yesterday is yesterday where the report is read');
+select throws_ok($$ select private.queue_daily_reports('Mars/Base') $$, '22023', null, 'a time zone that the database does not know is no day, and the function says which setting is wrong');
 select tests.as_user(gil) from cast_of;
 select throws_ok($$ select private.queue_daily_reports('UTC') $$, '42501', null, 'a user asks for no reports');
 select is_empty('select from daily_reports', 'nor reads them');

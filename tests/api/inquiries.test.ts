@@ -380,6 +380,7 @@ test("a visitor who writes nonsense or too often is told so", async () => {
   const letter = { name: "Vera", address, subject: "Garden", message: "Is there one?" };
   for (const wrong of [
     ...[{ name: "" }, { name: "a\nb" }, { address: "nobody" }, { subject: "x".repeat(256) }],
+    { name: "\u200e\ufeff" },
     ...[
       { message: " \n" },
       { message: "\0" },

@@ -127,6 +127,8 @@ describe("T36 line breaks, and marks that turn text around", () => {
     "x\u0000y",
     "x\u2028y",
     "x\u0085y",
+    // nothing to see at all
+    "\u200e\u2060\ufeff",
   ];
 
   test.each(attacks.map((text) => [JSON.stringify(text), text]))(

@@ -9,7 +9,7 @@ import {
   messageIdOf,
 } from "../../supabase/functions/_shared/mail/send.ts";
 import { templates } from "../../supabase/functions/_shared/mail/templates/index.ts";
-import { filledWith, HOSTILE, SCRIPTS, samples } from "../mails/samples.ts";
+import { filledWith, HOSTILE, INVISIBLE, SCRIPTS, samples } from "../mails/samples.ts";
 
 const context = { siteUrl: "https://djanobnb.test/" };
 
@@ -56,6 +56,15 @@ describe("every template", () => {
       expect(text).toContain("Москва");
     }
   });
+
+  it.each(filledWith(INVISIBLE, "invisible"))(
+    "$template goes out, though nothing can be seen of what somebody is called",
+    async (sample) => {
+      const { subject, text } = await render(sample.template, sample.props);
+      expect(subject + text).not.toMatch(/[\u200e\u200f\ufeff]/);
+      expect(text).not.toContain("Hello ,");
+    },
+  );
 
   it.each(Object.keys(templates))("%s links to the site alone", async (template) => {
     const sample = samples.find((one) => one.template === template)!;
@@ -218,8 +227,9 @@ async function connectTo(server: Server, settings: object = {}): Promise<Mailer>
 }
 
 /** As much SMTP as a mail takes, up to the command at which the line goes dead. */
-function speak(socket: Socket, deadAt: string | undefined): void {
-  const answers = { EHLO: "250 hello", MAIL: "250 ok", RCPT: "250 ok", DATA: "354 go on" };
+function speak(socket: Socket, deadAt: string | undefined, changed: object = {}): void {
+  const usual = { EHLO: "250 hello", MAIL: "250 ok", RCPT: "250 ok", DATA: "354 go on" };
+  const answers = { ...usual, ...changed };
   socket.on("error", () => {});
   socket.write("220 ready\r\n");
   socket.on("data", (data) => {
@@ -320,6 +330,41 @@ describe("sending", () => {
     expect(await to("leaving@example.com")).toMatchObject({ permanent: false });
     expect(await to("maria@example.com")).toMatchObject({ ok: true });
     expect(received).toHaveLength(1);
+  });
+
+  it.each([
+    ["550 5.1.1 The account does not exist", true],
+    ["550-5.1.1 The account that you tried to reach does not exist.\r\n550 5.1.1 Learn more", true],
+    ["550 #5.1.1 Bad recipient", true],
+    ["553 5.1.3 This is no address of ours", true],
+    ["551 5.1.6 Has moved away", true],
+    ["556 5.1.10 The domain takes no mail", true],
+    ["550 No such user here", true],
+    ["550 sorry, no mailbox here by that name", true],
+    ["550 User unknown in virtual mailbox table", true],
+    ["551 Unknown recipient", true],
+    ["553 mailbox maria@example.com does not exist", true],
+    ["550-5.7.1 Our system has detected unsolicited mail\r\n550 5.7.1 Learn more", false],
+    ["550 5.7.1 User unknown to our policy", false],
+    ["550 5.1.2 Host or domain name not found", false],
+    ["550 5.1.8 Bad sender's address", false],
+    ["550 5.2.1 This user gets too much mail", false],
+    ["552 5.2.2 Mailbox full", false],
+    ["550 5.4.1 Recipient address rejected: Access denied", false],
+    ["554 5.1.1.9 is on a list", false],
+    ["550 Sender verify failed", false],
+    [
+      "550-Verification failed for <hello@djanobnb.test>\r\n550-No such user\r\n550 Sender verify failed",
+      false,
+    ],
+    ["550 Requested action not taken: mailbox unavailable", false],
+    ["550 Blocked: see https://example.com/5.1.1", false],
+    ["554 No such user", false],
+  ])("%j is the address's fault: %s", async (answer, recipientRefused) => {
+    const server = createServer((socket) => speak(socket, undefined, { RCPT: answer }));
+    cleanUps.push(() => new Promise<void>((done) => server.close(() => done())));
+    const mailer = await connectTo(server);
+    expect(await mailer.send(mail())).toMatchObject({ permanent: true, recipientRefused });
   });
 
   it("keeps a mail whose content is refused from being tried again", async () => {

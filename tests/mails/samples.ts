@@ -6,6 +6,7 @@ const ID = "0b6e7a1c-53a8-4c4e-9f5e-6a0d6c1f2b11";
 const LONG =
   "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft".repeat(3);
 export const HOSTILE = `<a href="https://evil.test">free</a> <script>alert(1)</script> & "quotes"`;
+export const INVISIBLE = "\u200e\u200f\ufeff";
 export const SCRIPTS = "Αθήνα Москва 東京 서울 الرياض תל אביב हिन्दी 😎";
 
 const stay = {

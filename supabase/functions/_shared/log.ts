@@ -12,10 +12,16 @@ export function requestId(): string | null {
   return request.getStore() ?? null;
 }
 
+/** A mail address, as others write it into what they answer us. Not `package@1.2.3` in a stack. */
+const ADDRESS = /[^\s<>()[\]{},;:"'`\\@]{1,64}@(?:[\p{L}\p{N}-]+\.)+\p{L}[\p{L}\p{N}-]*/gu;
+
 /** One JSON line a log entry. Facts hold ids and counts: no secrets, no bodies, no addresses. */
 export function log(level: "info" | "warn" | "error", message: string, facts: object = {}): void {
   const at = new Date().toISOString();
-  const line = JSON.stringify({ at, level, message, requestId: request.getStore(), ...facts });
+  const entry = { at, level, message, requestId: request.getStore(), ...facts };
+  const line = JSON.stringify(entry, (_, value) =>
+    typeof value === "string" ? value.replace(ADDRESS, "[address]") : value,
+  );
   if (level === "error") console.error(line);
   else console.log(line);
 }

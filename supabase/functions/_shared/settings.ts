@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { NotConfigured } from "./errors.ts";
+import { isAddress, parseSender } from "./mail/address.ts";
 
 /** Every setting there is; `.env.example` says what they mean. */
 const schema = z.object({
@@ -12,20 +13,27 @@ const schema = z.object({
   SMTP_PORT: z.coerce.number().int().min(1).max(65535),
   SMTP_USER: z.string().optional(),
   SMTP_PASS: z.string().optional(),
-  MAIL_FROM: z.string().min(3),
+  MAIL_FROM: z.string().refine(parseSender),
   ADMIN_EMAIL: z
     .string()
     .default("")
-    .transform((list) => list.split(",").flatMap((address) => address.trim() || [])),
-  REPORT_TIMEZONE: z
-    .string()
-    .default("UTC")
-    .refine((zone) => Intl.supportedValuesOf("timeZone").concat("UTC").includes(zone)),
+    .transform((list) => [...new Set(list.split(",").flatMap((address) => address.trim() || []))])
+    .refine((addresses) => addresses.every(isAddress)),
+  REPORT_TIMEZONE: z.string().default("UTC").refine(isTimeZone),
   SELLER_NAME: z.string().min(1),
   SELLER_ADDRESS: z.string().min(1),
   SELLER_TAX_ID: z.string().min(1),
   TAX_RATE_PERCENT: z.coerce.number().min(0).max(100),
 });
+
+/** By its name. An offset is none: a zone has summers. Whether Postgres knows it too is seen where it is used. */
+function isTimeZone(name: string): boolean {
+  try {
+    return /^[a-z]/i.test(name) && Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
 
 export type AllSettings = z.infer<typeof schema>;
 export type Environment = Record<string, string | undefined>;

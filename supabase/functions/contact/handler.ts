@@ -5,12 +5,13 @@ import { ipOf, readJson } from "../_shared/request.ts";
 
 export type Tools = { database: Database };
 
-/** One line of text: without control characters, and without marks that turn text around. */
+/** One line of text that one can see: without control characters, and without marks that turn text around. */
 const line = z
   .string()
   .trim()
   .min(1)
   .max(255)
+  .regex(/[^\s\p{Default_Ignorable_Code_Point}\u2800]/u)
   .regex(/^[^\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+$/u);
 
 const Message = z.strictObject({

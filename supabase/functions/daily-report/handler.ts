@@ -1,9 +1,13 @@
 import { z } from "zod";
 import type { Database } from "../_shared/database.ts";
+import { NotConfigured } from "../_shared/errors.ts";
 import { requestId } from "../_shared/log.ts";
 import { readJson } from "../_shared/request.ts";
 
 export type Tools = { database: Database; timezone: string };
+
+/** invalid_parameter_value: what Postgres says to a name in `at time zone` that it does not have. */
+const unknownTimeZone = "22023";
 
 const Body = z.strictObject({ date: z.iso.date().optional() });
 
@@ -16,6 +20,8 @@ export async function requestReports(request: Request, tools: Tools): Promise<Re
   const { date } = await readJson(request, Body);
   const [{ queued }] = await tools.database<[{ queued: string[] }]>`
     select private.queue_daily_reports(${tools.timezone}, ${date ?? null}::date)::text[] as queued
-    from private.caused_by(${requestId()})`;
+    from private.caused_by(${requestId()})`.catch((error) => {
+    throw error.code === unknownTimeZone ? new NotConfigured(["REPORT_TIMEZONE"]) : error;
+  });
   return Response.json({ queued });
 }

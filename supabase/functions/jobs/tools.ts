@@ -27,7 +27,11 @@ export type Tools = {
 /** How a kind of job is done. Safe to run twice; what it returns is kept as the job's result. */
 export type Kind<Payload extends z.ZodType = z.ZodType> = {
   payload: Payload;
-  run(payload: z.infer<Payload>, tools: Tools): Promise<Record<string, JSONValue> | undefined>;
+  run(
+    payload: z.infer<Payload>,
+    tools: Tools,
+    isLastAttempt: boolean,
+  ): Promise<Record<string, JSONValue> | undefined>;
 };
 
 export function kind<Payload extends z.ZodType>(definition: Kind<Payload>): Kind {

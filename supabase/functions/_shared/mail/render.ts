@@ -54,12 +54,16 @@ function find(name: string): Template {
   return templates[name as TemplateName] as Template;
 }
 
-/** User text stays text: without control characters in it, whatever mail programs make of them. */
+/**
+ * User text stays text: without control characters in it, whatever mail programs make of them. One
+ * of which nothing is left becomes a dash, so that no mail fails for what somebody is called.
+ */
 function sanitize(value: unknown): unknown {
   if (typeof value === "string") {
-    return value
+    const clean = value
       .replace(/\r\n?/g, "\n")
       .replace(STEERING, (one) => (/[\n\t]/.test(one) ? one : ""));
+    return clean || (value && "–");
   }
   if (Array.isArray(value)) return value.map(sanitize);
   if (value && typeof value === "object") {

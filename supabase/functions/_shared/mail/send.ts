@@ -3,6 +3,7 @@ import { createTransport } from "nodemailer";
 import { NotConfigured } from "../errors.ts";
 import { log } from "../log.ts";
 import type { AllSettings } from "../settings.ts";
+import { isAddress, parseSender } from "./address.ts";
 
 export type MailerSettings = Pick<
   AllSettings,
@@ -43,7 +44,6 @@ export type Mailer = {
 
 const IMPLICIT_TLS = new Set([465, 2465]);
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
-const ADDRESS = /^[^\s@<>()[\]\\,;:"\p{Cc}]{1,64}@[^\s@<>()[\]\\,;:"\p{Cc}]{1,190}$/u;
 const MESSAGE_ID = /^[\w.+-]+@[\w.-]+$/;
 const CONTROL = /\p{Cc}+/gu;
 
@@ -108,17 +108,15 @@ export function messageIdOf(mailId: string, from: string): string {
   return `${mailId}@${senderOf(from).address.split("@")[1]}`;
 }
 
-/** `Djanobnb <hello@djanobnb.test>`, or the address alone. */
 function senderOf(from: string): { name: string; address: string } {
-  const [, name = "", address = from.trim()] =
-    /^\s*"?([^<>"]*?)"?\s*<([^<>]*)>\s*$/.exec(from) ?? [];
-  if (!ADDRESS.test(address)) throw new NotConfigured(["MAIL_FROM"]);
-  return { name: plain(name), address };
+  const sender = parseSender(from);
+  if (!sender) throw new NotConfigured(["MAIL_FROM"]);
+  return { ...sender, name: plain(sender.name) };
 }
 
 /** What would make a broken mail. Addresses are checked strictly: no mail to two, no header in one. */
 function refusalOf({ to, messageId, unsubscribeUrl }: Mail) {
-  if (!ADDRESS.test(to.address)) {
+  if (!isAddress(to.address)) {
     return { recipientRefused: true, response: "This is no mail address." };
   }
   if (!MESSAGE_ID.test(messageId) || (unsubscribeUrl && !isWebAddress(unsubscribeUrl))) {
@@ -160,7 +158,24 @@ function judge(error: SmtpError): SendResult {
   return { ok: false, permanent, recipientRefused: isNoMailbox(command, response), response };
 }
 
-/** 5.7.x speaks of policy, such as a relay that is not ours; the mailbox may well be there. */
+/**
+ * What says by RFC 3463 that an address is gone: no such mailbox (5.1.1), not an address there
+ * (5.1.3), moved without a new one (5.1.6), a domain that takes no mail (5.1.10, RFC 7505). Not
+ * these: a domain that is not found (5.1.2) may only have lost its DNS; a mailbox that is shut
+ * (5.2.1) is there, and Gmail says so of one that gets much; 5.7.x is policy.
+ */
+const GONE = /^5\.1\.(1|3|6|10)$/;
+
+/** The same in words, from a server that gives no such code. */
+const GONE_IN_WORDS =
+  /\bno (such )?(user|mailbox|recipient|account|address)\b|\b(unknown|non-?existent) (user|mailbox|recipient|account)\b|\b(user|mailbox|recipient|account)( \S+)? (is )?(unknown|not found|does not exist|doesn't exist)\b/i;
+
+/** Whether the server says that there is no such mailbox, for which nothing is sent there any more. */
 function isNoMailbox(command: string, response: string): boolean {
-  return command === "RCPT TO" && /^55[013]\b(?!\s5\.7\.)/.test(response);
+  if (command !== "RCPT TO") return false;
+  const [, code, status] =
+    /^(\d{3})[ -](?:\W*(\d\.\d{1,3}\.\d{1,3})(?![.\d]))?/.exec(response) ?? [];
+  if (status) return GONE.test(status);
+  // Some servers ask ours whether our own address is there: that speaks of us.
+  return /^55[013]$/.test(code ?? "") && GONE_IN_WORDS.test(response) && !/sender/i.test(response);
 }

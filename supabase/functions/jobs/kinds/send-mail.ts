@@ -10,6 +10,8 @@ type Mail = {
   to_name: string | null;
   props: unknown;
   attachments: { bucket: string; path: string; filename: string }[];
+  /** The answers of servers that have taken it at an earlier try, by address. */
+  accepted: Record<string, string>;
   state: "queued" | "sent" | "refused" | "failed" | "suppressed" | "unsubscribed";
   is_suppressed: boolean;
 };
@@ -17,7 +19,7 @@ type Mail = {
 /** Sends one mail of the outbox. Its Message-ID is its own, so that a mail sent twice is seen as one. */
 export const sendMail = kind({
   payload: z.object({ mail_id: z.uuid() }),
-  async run({ mail_id }, tools) {
+  async run({ mail_id }, tools, isLastAttempt) {
     const [mail] = await tools.database<Mail[]>`select * from private.mail_to_send(${mail_id})`;
     if (!mail) throw new PermanentError("There is no such mail in the outbox.");
     if (mail.state === "sent") return undefined;
@@ -31,10 +33,15 @@ export const sendMail = kind({
       await record(tools, mail_id, "unsubscribed", "Unsubscribed from mails of this sort.");
       return { state: "unsubscribed" };
     }
-    const answers = results.map(({ response }) => response.replaceAll("\0", "")).join("\n");
-    if (results.some((result) => !result.ok && !result.permanent)) throw new Error(answers);
-    // One admin whose address is gone does not keep the report from the others.
-    if (results.some(({ ok }) => ok)) {
+    const answers = results.map(({ response }) => response).join("\n");
+    const accepted = results.filter(({ ok }) => ok);
+    const mayPass = results.some((result) => !result.ok && !result.permanent);
+    if (mayPass && !(isLastAttempt && accepted.length)) {
+      if (accepted.length) await noteAccepted(tools, mail_id, accepted);
+      throw new Error(answers);
+    }
+    // One admin whose server does not take it keeps the report from nobody else.
+    if (accepted.length) {
       await record(tools, mail_id, "sent", answers);
       return { state: "sent" };
     }
@@ -45,19 +52,26 @@ export const sendMail = kind({
 });
 
 type Recipient = { address: string; name: string; unsubscribeUrl?: string | undefined };
+type Result = SendResult & { address: string };
 
-/** Renders the mail and sends it to those for whom it is and who want it. */
-async function deliver(tools: Tools, mail: Mail): Promise<SendResult[]> {
+/** Renders the mail and sends it to those for whom it is, who want it and do not have it yet. */
+async function deliver(tools: Tools, mail: Mail): Promise<Result[]> {
   const { mailer, settings } = tools;
   try {
     const to = await readers(tools, mail, await recipients(tools, mail));
     const attachments = await Promise.all(mail.attachments.map((file) => download(tools, file)));
     const messageId = messageIdOf(mail.id, settings.MAIL_FROM);
     return await Promise.all(
-      to.map(async ({ unsubscribeUrl, ...to }) => {
+      to.map(async ({ unsubscribeUrl, ...to }): Promise<Result> => {
+        const { address } = to;
+        const response = mail.accepted[address];
+        if (response !== undefined) return { ok: true, response, address };
         const context = { siteUrl: settings.SITE_URL, unsubscribeUrl };
         const content = await renderMail(mail.template, mail.props, context);
-        return await mailer.send({ ...content, to, attachments, messageId, unsubscribeUrl });
+        const letter = { ...content, to, attachments, messageId, unsubscribeUrl };
+        const result = await mailer.send(letter);
+        // Postgres takes no null character in a text.
+        return { ...result, response: result.response.replaceAll("\0", ""), address };
       }),
     );
   } catch (error) {
@@ -101,4 +115,9 @@ async function download({ storage }: Tools, file: Mail["attachments"][number]) {
 
 async function record({ database }: Tools, mailId: string, state: Mail["state"], response: string) {
   await database`select private.record_mail(${mailId}, ${state}, ${response})`;
+}
+
+async function noteAccepted({ database }: Tools, mailId: string, accepted: Result[]) {
+  const answers = Object.fromEntries(accepted.map(({ address, response }) => [address, response]));
+  await database`select private.note_accepted_mail(${mailId}, ${database.json(answers)})`;
 }
