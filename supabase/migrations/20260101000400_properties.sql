@@ -651,7 +651,10 @@ set search_path = ''
 as $$
   select count(*) < 60 or coalesce(bool_or(o.name = path), false)
   from storage.objects o
-  where o.bucket_id = bucket and starts_with(o.name, regexp_replace(path, '[^/]*$', ''))
+  cross join (select regexp_replace(path, '/[^/]*$', '') as name) folder
+  -- What begins with the folder and a slash, as the index of Storage has it; 0 comes after the slash.
+  where o.bucket_id = bucket
+    and o.name collate "C" >= folder.name || '/' and o.name collate "C" < folder.name || '0'
 $$;
 comment on function private.has_room_for_file is
   'Whether a folder has fewer than 60 files, or this one already: a property shows 20, and the others are being replaced.';
