@@ -170,10 +170,14 @@ begin
   raise exception 'The audit log is only ever added to.' using errcode = 'insufficient_privilege';
 end;
 $$;
-comment on function private.keep_audit_log is 'Before update or delete: refuses.';
+comment on function private.keep_audit_log is 'Before update, delete or truncate: refuses.';
 
 create trigger keep_audit_log
   before update or delete on private.audit_log
+  for each statement execute function private.keep_audit_log();
+
+create trigger keep_whole_audit_log
+  before truncate on private.audit_log
   for each statement execute function private.keep_audit_log();
 
 create function private.audit(action text, subject text, subject_id uuid, details jsonb default '{}')

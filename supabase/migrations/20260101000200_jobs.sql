@@ -9,7 +9,7 @@
 create table private.job_kinds (
   kind text primary key,
   priority smallint not null,
-  max_attempts smallint not null default 14,
+  max_attempts smallint not null default 16,
   max_running smallint not null default 16,
   max_per_minute integer,
   lease interval not null default interval '90 seconds',
@@ -24,7 +24,7 @@ comment on table private.job_kinds is
   'The kinds of work there are. Each module adds its own; the function `jobs` has one handler for each.';
 comment on column private.job_kinds.priority is 'Lower is sooner: 10 a person waits, 50 in the background, 90 whenever.';
 comment on column private.job_kinds.max_attempts is
-  'Tries before it is kept as a dead letter. Fourteen tries with backoff span about five hours.';
+  'Tries before it is kept as a dead letter. Sixteen tries with backoff span about five hours.';
 comment on column private.job_kinds.max_running is 'How many of this kind may run at once.';
 comment on column private.job_kinds.max_per_minute is
   'How many of this kind may begin a minute, spread evenly; null for as many as can. A retry counts as well.';
@@ -566,7 +566,8 @@ as $$
 declare
   mail_id uuid;
 begin
-  if private.is_seeding() then
+  -- Without an address only what is meant for the admins goes out: an account may have a phone alone.
+  if private.is_seeding() or to_address is null and template not in ('admin_alert', 'daily_report', 'inquiry_overdue') then
     return null;
   end if;
 
@@ -582,7 +583,7 @@ begin
 end;
 $$;
 comment on function private.send_mail is
-  'Writes a mail to the outbox and queues it. Null when a mail with the same key was written before.';
+  'Writes a mail to the outbox and queues it. Null when a mail with the same key was written before, or when there is nobody to write to.';
 grant execute on function private.send_mail to service_role;
 
 create function private.facts(variadic pairs text[])

@@ -157,15 +157,18 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-  caller uuid := (select auth.uid());
+  caller uuid := private.account_id();
 begin
   if caller is null then
-    perform private.refuse(401, 'not_signed_in', 'Please sign in first.');
+    perform private.refuse(
+      401, 'not_signed_in',
+      case when auth.uid() is null then 'Please sign in first.' else 'This account no longer exists.' end
+    );
   end if;
   return caller;
 end;
 $$;
-comment on function private.require_user is 'The caller''s id; refuses with 401 when nobody is signed in.';
+comment on function private.require_user is 'The caller''s id; refuses with 401 when nobody is signed in, or with a token that outlived its account.';
 
 create function private.admin_addresses()
 returns setof text
@@ -316,6 +319,12 @@ create trigger close_account
   after delete on auth.users
   for each row execute function private.close_account();
 
+-- Auth can leave the row and forget whose it was (deleteUser(id, true)): the account is closed all the same.
+create trigger close_account_softly
+  after update of deleted_at on auth.users
+  for each row when (old.deleted_at is null and new.deleted_at is not null)
+  execute function private.close_account();
+
 
 -- Functions -------------------------------------------------------------------------------------
 
@@ -345,9 +354,6 @@ begin
   join auth.users u on u.id = p.id
   join public.user_roles r on r.user_id = p.id
   where p.id = caller;
-  if not found then
-    perform private.refuse(404, 'not_found', 'This account no longer exists.');
-  end if;
   return found_account;
 end;
 $$;
@@ -363,7 +369,8 @@ as $$
 declare
   before public.user_role;
 begin
-  -- One change of roles at a time: two admins who demote each other leave one.
+  perform private.require_role('admin');
+  -- One change of roles at a time: two admins who demote each other leave one, so it is asked again.
   lock table public.user_roles in share row exclusive mode;
   perform private.require_role('admin');
 
@@ -396,8 +403,8 @@ set search_path = ''
 as $$
 begin
   perform private.audit(
-    'role.changed', 'profiles', new.user_id,
-    jsonb_build_object('from', old.role, 'to', new.role)
+    'role.changed', 'profiles', coalesce(new.user_id, old.user_id),
+    jsonb_build_object('from', coalesce(old.role, 'user'), 'to', coalesce(new.role, 'user'))
   );
   return null;
 end;
@@ -407,6 +414,16 @@ comment on function private.audit_role is 'After a change of role: a line in the
 create trigger audit_role
   after update of role on public.user_roles
   for each row when (old.role is distinct from new.role)
+  execute function private.audit_role();
+
+create trigger audit_given_role
+  after insert on public.user_roles
+  for each row when (new.role <> 'user')
+  execute function private.audit_role();
+
+create trigger audit_lost_role
+  after delete on public.user_roles
+  for each row when (old.role <> 'user')
   execute function private.audit_role();
 
 create function public.search_users(query text default '', page_size integer default 20)

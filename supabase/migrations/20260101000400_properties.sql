@@ -430,7 +430,7 @@ begin
       update public.properties set status = 'archived' where id = listing;
     end;
   end loop;
-  return old;
+  return coalesce(new, old);
 end;
 $$;
 comment on function private.close_listings is 'Before an account is deleted: its properties go, or are archived where bookings need them.';
@@ -438,6 +438,34 @@ comment on function private.close_listings is 'Before an account is deleted: its
 create trigger close_listings
   before delete on auth.users
   for each row execute function private.close_listings();
+
+create trigger close_listings_softly
+  before update of deleted_at on auth.users
+  for each row when (old.deleted_at is null and new.deleted_at is not null)
+  execute function private.close_listings();
+
+create function private.limit_listings()
+returns trigger
+language plpgsql
+security definer -- counts whatever the caller may see
+set search_path = ''
+as $$
+begin
+  if (
+    select count(*) from public.properties p
+    where p.host_id = new.host_id and p.created_at > now() - interval '1 hour'
+  ) > 100 then
+    perform private.refuse(429, 'too_many_requests', 'You have listed a hundred homes within an hour. Please wait a while.');
+  end if;
+  return null;
+end;
+$$;
+comment on function private.limit_listings is 'After insert by the host: at most a hundred an hour, each of which is a mail. 429 too_many_requests.';
+
+create trigger limit_listings
+  after insert on public.properties
+  for each row when (new.host_id = auth.uid())
+  execute function private.limit_listings();
 
 
 -- Images ----------------------------------------------------------------------------------------
@@ -452,7 +480,7 @@ create table public.property_images (
   constraint path_is_unique unique (path),
   constraint path_in_the_propertys_folder check (path ~ ('^[0-9a-f-]{36}/' || property_id || '/[^/]+$')),
   constraint alt_text_up_to_1000_characters check (char_length(alt_text) <= 1000),
-  constraint position_not_below_0 check (position >= 0),
+  constraint position_from_0_to_999 check (position between 0 and 999),
   -- Deferrable, so that two images can change places in one statement.
   constraint one_image_a_position unique (property_id, position) deferrable initially immediate
 );
@@ -571,6 +599,24 @@ create trigger remove_image_file
   after delete on public.property_images
   for each row execute function private.remove_image_file();
 
+create function private.is_file_in_use(bucket text, path text)
+returns boolean
+language sql stable
+security definer -- the worker asks before it removes a file
+set search_path = ''
+as $$
+  select case bucket
+    when 'property-images' then exists (select from public.property_images i where i.path = is_file_in_use.path)
+    when 'avatars' then exists (
+      select from public.profiles p
+      where p.id::text = split_part(is_file_in_use.path, '/', 1) and p.avatar_path = is_file_in_use.path
+    )
+    else false
+  end
+$$;
+comment on function private.is_file_in_use is 'Whether a picture or an avatar is shown (again), after its file was to be removed.';
+grant execute on function private.is_file_in_use to service_role;
+
 create function private.remove_unused_files()
 returns trigger
 language plpgsql
@@ -597,6 +643,23 @@ create policy "Hosts list their own image files"
   on storage.objects for select to authenticated
   using (bucket_id = 'property-images' and (storage.foldername(name))[1] = (select auth.uid())::text);
 
+create function private.has_room_for_file(bucket text, path text)
+returns boolean
+language sql stable
+security definer -- reads the tables of Storage
+set search_path = ''
+as $$
+  select count(*) < 60 or coalesce(bool_or(o.name = path), false)
+  from storage.objects o
+  cross join (select regexp_replace(path, '/[^/]*$', '') as name) folder
+  -- What begins with the folder and a slash, as the index of Storage has it; 0 comes after the slash.
+  where o.bucket_id = bucket
+    and o.name collate "C" >= folder.name || '/' and o.name collate "C" < folder.name || '0'
+$$;
+comment on function private.has_room_for_file is
+  'Whether a folder has fewer than 60 files, or this one already: a property shows 20, and the others are being replaced.';
+grant execute on function private.has_room_for_file to authenticated;
+
 create policy "Hosts upload images of their own properties"
   on storage.objects for insert to authenticated
   with check (
@@ -604,6 +667,7 @@ create policy "Hosts upload images of their own properties"
     and (storage.foldername(name))[1] = (select auth.uid())::text
     and array_length(storage.foldername(name), 1) = 2
     and (storage.foldername(name))[2] in (select private.my_property_ids()::text)
+    and private.has_room_for_file(bucket_id, name)
   );
 
 create policy "Hosts replace their own image files"
@@ -834,6 +898,10 @@ security definer -- nobody writes occupancies but through private.occupy
 set search_path = ''
 as $$
 begin
+  if tg_op = 'UPDATE' then
+    -- Before any nights, as everyone who takes some does.
+    perform from public.properties p where p.id = new.property_id for no key update;
+  end if;
   if tg_op in ('UPDATE', 'DELETE') then
     delete from private.occupancies where source_id = old.id;
   end if;
@@ -850,6 +918,25 @@ comment on function private.occupy_block is 'After any change of a block: takes 
 create trigger occupy_block
   after insert or delete or update of check_in, check_out on public.property_blocks
   for each row execute function private.occupy_block();
+
+create function private.lock_my_calendar()
+returns trigger
+language plpgsql
+security definer -- nobody else takes this lock
+set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('private.my_calendar:' || auth.uid(), 0))
+  where auth.uid() is not null;
+  return null;
+end;
+$$;
+comment on function private.lock_my_calendar is
+  'Before blocks change: one statement at a time a host. Two that block the same homes in another order would wait for each other.';
+
+create trigger lock_my_calendar
+  before insert or update on public.property_blocks
+  for each statement execute function private.lock_my_calendar();
 
 
 -- Favorites -------------------------------------------------------------------------------------

@@ -216,6 +216,11 @@ as $$
 declare
   property public.properties;
   quote public.stay_quote;
+  subtotal bigint;
+  fee bigint;
+  -- What one payment in US dollars may be (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
+  least_amount constant integer := 50;
+  most constant integer := 99999999;
 begin
   perform private.check_stay(check_in, check_out, guests);
   select * into property from public.properties p where p.id = price_stay.property_id and p.status = 'listed';
@@ -225,19 +230,18 @@ begin
   if guests > property.guests then
     perform private.refuse(400, 'too_many_guests', format('At most %s may stay here.', property.guests));
   end if;
-  if property.price_per_night::bigint * (check_out - check_in) > 95000000 then
+  subtotal := property.price_per_night::bigint * (check_out - check_in);
+  fee := private.service_fee(subtotal);
+  if subtotal + fee > most then
     perform private.refuse(400, 'amount_too_large', 'This stay costs more than one payment can carry. Please book a shorter one.');
-  end if;
-
-  -- Stripe's least amount in US dollars (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
-  if property.price_per_night * (check_out - check_in) < 50 then
+  elsif subtotal + fee < least_amount then
     perform private.refuse(400, 'amount_too_small', 'This stay costs less than a card payment can be. Please book a longer one.');
   end if;
 
   quote.nights := check_out - check_in;
   quote.price_per_night := property.price_per_night;
-  quote.subtotal := property.price_per_night * quote.nights;
-  quote.service_fee := private.service_fee(quote.subtotal)::integer;
+  quote.subtotal := subtotal;
+  quote.service_fee := fee;
   quote.total := quote.subtotal + quote.service_fee;
   quote.currency := property.currency;
   quote.available := not exists (
@@ -298,14 +302,8 @@ declare
   quote public.stay_quote;
   reservation public.reservations;
 begin
-  -- One reserve at a time a guest, so that the limit of holds is one; a token may outlive its account.
-  perform from public.profiles p
-  join auth.users u on u.id = p.id
-  where p.id = caller
-  for no key update of p;
-  if not found then
-    perform private.refuse(401, 'not_signed_in', 'This account no longer exists.');
-  end if;
+  -- One reserve at a time a guest, so that the limit of holds is one.
+  perform from public.profiles p where p.id = caller for no key update;
 
   -- What is read from here on, price and calendar alike, holds until the nights are taken.
   perform from public.properties p where p.id = reserve.property_id for no key update;
@@ -478,3 +476,43 @@ as $$
   where status = 'confirmed' and check_out <= private.today()
 $$;
 comment on function private.complete_past_stays is 'Marks stays whose check-out day has come.';
+
+
+-- A host who leaves -----------------------------------------------------------------------------
+
+create function private.alert_of_stranded_guests()
+returns trigger
+language plpgsql
+security definer -- runs as the auth service, which owns none of these tables
+set search_path = ''
+as $$
+declare
+  stranded jsonb;
+begin
+  select jsonb_agg(jsonb_build_object(
+    'label', format('%s to %s', r.check_in, r.check_out), 'value', format('%s (reservation %s)', p.title, r.id)
+  ) order by r.check_in)
+  into stranded
+  from public.properties p
+  join public.reservations r on r.property_id = p.id
+  where p.host_id = old.id and r.status = 'confirmed' and r.check_out > private.today();
+
+  if stranded is not null then
+    perform private.alert_admins(
+      'host_left', 'A host has closed the account, and guests are still to come. Please cancel these stays, or find another way.',
+      stranded, 'host_left:' || old.id
+    );
+  end if;
+  return coalesce(new, old);
+end;
+$$;
+comment on function private.alert_of_stranded_guests is 'Before an account is deleted: the admins hear of guests whom its owner was to receive.';
+
+create trigger alert_of_stranded_guests
+  before delete on auth.users
+  for each row execute function private.alert_of_stranded_guests();
+
+create trigger alert_of_stranded_guests_softly
+  before update of deleted_at on auth.users
+  for each row when (old.deleted_at is null and new.deleted_at is not null)
+  execute function private.alert_of_stranded_guests();

@@ -148,7 +148,7 @@ language sql stable
 security definer -- asks who has which role
 set search_path = ''
 as $$
-  select user_id = (select auth.uid())
+  select user_id = (select private.account_id())
     or private.has_role('admin')
     or private.has_role('customer_service') and (
       assigned_to is null
@@ -461,7 +461,8 @@ begin
     return new;
   end if;
 
-  if party = 'author' then
+  -- Deeper, an agent has lost the role or the account, which may well be the author's doing.
+  if party = 'author' and pg_trigger_depth() = 1 then
     perform private.forbid('Who answers your inquiry is for staff to say.');
   elsif party = 'agent' and new.assigned_to <> caller then
     perform private.forbid('Only an admin assigns inquiries to somebody else.');
@@ -555,11 +556,15 @@ begin
   elsif new.status = 'active' and old.status <> 'active' then
     new.resolved_at := null;
     new.due_at := coalesce(new.due_at, now() + private.answer_within(new.severity));
-    -- Resolved long ago by somebody who is no agent any more.
-    if not exists (
-      select from public.user_roles r where r.user_id = new.assigned_to and r.role = 'customer_service'
-    ) then
-      new.assigned_to := null;
+    if old.status = 'resolved' then
+      -- Long ago, by somebody who is no agent any more. Locked: who loses the role at this moment
+      -- either is seen here or finds this one open.
+      perform from public.user_roles r
+      where r.user_id = new.assigned_to and r.role = 'customer_service'
+      for share;
+      if not found then
+        new.assigned_to := null;
+      end if;
     end if;
   end if;
 
@@ -801,6 +806,13 @@ begin
       'inquiry_mail:' || message_id,
       now() + interval '2 minutes'
     );
+  else
+    -- One that has failed for good gets another chance with the next message.
+    update private.jobs j
+    set state = 'queued', run_at = now() + interval '2 minutes', attempts = 0, finished_at = null
+    from private.inquiry_mails m
+    where m.inquiry_id = queue_inquiry_mail.inquiry_id and m.audience = queue_inquiry_mail.audience
+      and j.key = 'inquiry_mail:' || m.first_message_id and j.state = 'failed';
   end if;
 end;
 $$;
@@ -1306,6 +1318,14 @@ comment on function private.receive_contact is
   'Three an hour from an address, ten from a network: 429 too_many_requests.';
 grant execute on function private.receive_contact to service_role;
 
+create function private.lock_address(address text)
+returns void
+language sql
+set search_path = ''
+as $$ select pg_advisory_xact_lock(hashtextextended('private.address:' || lower(address), 0)) $$;
+comment on function private.lock_address is
+  'Whoever confirms an address and whoever gets an account with it at the same moment wait for each other, and see each other.';
+
 create function private.confirm_contact(token text)
 returns uuid
 language plpgsql
@@ -1325,6 +1345,7 @@ begin
     return contact.inquiry_id;
   end if;
 
+  perform private.lock_address(contact.address);
   select u.id into account from auth.users u
   where u.email = contact.address and u.email_confirmed_at is not null;
   -- One statement: the mail that follows from it looks for the address.
@@ -1356,6 +1377,7 @@ as $$
 declare
   taken uuid;
 begin
+  perform private.lock_address(new.email);
   for taken in
     delete from private.inquiry_visitors v where v.address = lower(new.email) returning v.inquiry_id
   loop

@@ -198,6 +198,13 @@ as $$
           where r.property_id = old.id
             and (r.created_at >= now() - interval '365 days' or r.check_out > private.today())
         )
+        -- A new picture or a blocked week is a change, too.
+        and not exists (
+          select from public.property_images i where i.property_id = old.id and i.created_at >= now() - interval '365 days'
+        )
+        and not exists (
+          select from public.property_blocks b where b.property_id = old.id and b.created_at >= now() - interval '365 days'
+        )
       for update skip locked
     ) old
     where p.id = old.id
@@ -252,7 +259,7 @@ begin
 
   select coalesce(sum(k.queued), 0)::bigint, coalesce(sum(k.running), 0)::bigint, coalesce(sum(k.failed), 0)::bigint,
     min(k.oldest_due_at), extract(epoch from now() - min(k.oldest_due_at))::integer,
-    jsonb_agg(jsonb_build_object('kind', k.kind, 'queued', k.queued, 'running', k.running, 'failed', k.failed) order by k.kind)
+    coalesce(jsonb_agg(jsonb_build_object('kind', k.kind, 'queued', k.queued, 'running', k.running, 'failed', k.failed) order by k.kind), '[]')
   into stats.queued, stats.running, stats.failed, stats.oldest_due_at, stats.oldest_due_seconds, stats.kinds
   from (
     select j.kind,

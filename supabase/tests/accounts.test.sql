@@ -102,12 +102,20 @@ select results_eq(
   'the audit log says who gave the role');
 select throws_ok('update private.audit_log set action = ''x''', '42501', null, 'the log is not rewritten');
 select throws_ok('delete from private.audit_log', '42501', null, 'nor shortened');
+select throws_ok('truncate private.audit_log', '42501', null, 'nor emptied');
+delete from user_roles where user_id = (select gil from cast_of);
+insert into user_roles (user_id, role) select gil, 'admin' from cast_of;
+select results_eq(
+  format($$ select details ->> 'from', details ->> 'to' from private.audit_log
+            where action = 'role.changed' and subject_id = %L and actor_id is null order by id desc limit 2 $$, (select gil from cast_of)),
+  $$ values ('user', 'admin'), ('customer_service', 'user') $$, 'a role that an operator takes and gives by whatever statement is in it, too');
 
 -- Farewell
 create function pg_temp.leave(person uuid) returns void language sql security definer as $$ delete from auth.users where id = person $$;
 select pg_temp.leave(agent) from cast_of;
 select tests.as_user(agent) from cast_of;
-select tests.refuses('select me()', 404, 'not_found', 'a token that outlived its account is nobody any more');
+select tests.refuses('select ' || call, 401, 'not_signed_in', 'a token that outlived its account is nobody to ' || call)
+from unnest(array['me()', 'toggle_favorite(null)', 'reserve(null, null, null, null)', 'cancel_reservation(null)', 'rate_inquiry(null, null)']) call;
 select tests.as_operator();
 select tests.create_property(gil, 'Never booked') from cast_of;
 select lives_ok(format('delete from auth.users where id = %L', (select gil from cast_of)), 'an account is deleted');
@@ -117,6 +125,19 @@ update profiles set avatar_path = ana || '/last.png' from cast_of where id = ana
 select lives_ok(format('delete from auth.users where id = %L', (select ana from cast_of)), 'an account with an avatar is deleted');
 select is(count(*), 1::bigint, 'and the file is removed, known to Storage already or not')
 from private.jobs, cast_of where kind = 'remove_file' and payload ->> 'path' = ana || '/last.png';
+
+
+-- An account that Auth keeps a row of
+select tests.as_operator();
+create temp table soft on commit drop as select tests.create_user('Sven', 'admin') as sven;
+grant select on soft to public;
+select tests.create_property(sven, 'Never booked either') from soft;
+update auth.users set deleted_at = now() from soft where id = sven;
+select is_empty(format('select from profiles where id = %L', (select sven from soft)), 'is closed all the same');
+select is_empty($$ select from properties where title = 'Never booked either' $$, 'with its listings');
+select is_empty(format('select from user_roles where user_id = %L', (select sven from soft)), 'and its role');
+select tests.as_user(sven) from soft;
+select tests.refuses('select job_stats()', 403, 'forbidden', 'so that its token is nobody''s');
 
 select * from finish();
 rollback;

@@ -65,7 +65,8 @@ select bag_eq(
      where p.pronamespace = 'private'::regnamespace and has_function_privilege(r, p.oid, 'execute') $$,
   $$ values ('anon: project_url'), ('anon: public_file_url'), ('authenticated: project_url'), ('authenticated: public_file_url'),
     ('authenticated: account_id'), ('authenticated: has_role'), ('authenticated: is_staff'),
-    ('authenticated: as_one_line'), ('authenticated: is_one_line'), ('authenticated: trimmed'), ('authenticated: my_property_ids'), ('authenticated: holder'), ('authenticated: is_assigning'),
+    ('authenticated: has_room_for_file'), ('authenticated: as_one_line'), ('authenticated: is_one_line'), ('authenticated: trimmed'),
+    ('authenticated: my_property_ids'), ('authenticated: holder'), ('authenticated: is_assigning'),
     ('authenticated: reaches_inquiry') $$,
   'these private functions, which policies, constraints, indexes and computed columns call, and no others are a visitor''s or a user''s'
 );

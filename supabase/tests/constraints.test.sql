@@ -192,7 +192,7 @@ insert into bad_changes values
 
   ('property_images', 'alt_text_up_to_1000_characters', 'alt_text = repeat(''x'', 1001)'),
   ('property_images', 'path_in_the_propertys_folder', 'path = (select ana from cast_of) || ''/'' || gen_random_uuid() || ''/1.webp'''),
-  ('property_images', 'position_not_below_0', 'position = -1'),
+  ('property_images', 'position_from_0_to_999', 'position = -1'),
   ('property_images', 'one_image_a_position', 'position = 1'),
   ('property_images', 'path_is_unique', 'path = replace(path, ''cover'', ''2'')'),
   ('property_images', 'property_images_property_id_fkey',

@@ -42,6 +42,9 @@ $$;
 create function pg_temp.mails(template text, inquiry uuid) returns bigint language sql security definer as $$
   select count(*) from private.mails m where m.template = mails.template and m.props ->> 'inquiry_id' = inquiry::text
 $$;
+create function pg_temp.mail_jobs(inquiry uuid) returns text language sql security definer as $$
+  select string_agg(j.state::text, ', ') from private.jobs j where j.kind = 'mail_inquiry_messages' and j.payload ->> 'inquiry_id' = inquiry::text and j.payload ->> 'audience' = 'author'
+$$;
 create function pg_temp.history(inquiry uuid) returns text[] language sql security definer as $$
   select array_agg(concat_ws(' ', e.change, coalesce(f.name, e.from_value, '-'), '>', coalesce(t.name, e.to_value, '-'), 'by', coalesce(a.name, 'the desk')) order by e.created_at)
   from public.inquiry_events e
@@ -464,6 +467,14 @@ insert into asked values ('one', pg_temp.ask()), ('two', pg_temp.ask()), ('three
 select tests.as_user(ada) from cast_of;
 update inquiries set assigned_to = cleo from cast_of where id in (select id from asked);
 select lives_ok(pg_temp.saying(pg_temp.the('two')), 'Ada answers one');
+select tests.as_operator();
+update private.jobs set state = 'failed', finished_at = now() where kind = 'mail_inquiry_messages' and payload ->> 'inquiry_id' = pg_temp.the('two')::text;
+select is(pg_temp.mail_jobs(pg_temp.the('two')), 'failed', 'a mail that was given up');
+select tests.as_user(ada) from cast_of;
+select lives_ok(pg_temp.saying(pg_temp.the('two')), 'does not keep the next answer');
+select tests.as_operator();
+select is(pg_temp.mail_jobs(pg_temp.the('two')), 'queued', 'from being mailed');
+select tests.as_user(ada) from cast_of;
 update inquiries set status = 'resolved' where id = pg_temp.the('three');
 select lives_ok(format('select set_user_role(%L, ''user'')', cleo), 'Cleo leaves the desk') from cast_of;
 select is(array_agg(pg_temp.state(pg_temp.the(n)) order by n), array['active', 'resolved Cleo', 'pending'], 'what is open goes back to the queue, still with the customer where it was') from unnest(array['one', 'two', 'three']) n;
@@ -475,6 +486,18 @@ select tests.as_user(gil) from cast_of;
 select lives_ok(pg_temp.saying(pg_temp.the('two')), 'Gil answers on one that nobody has');
 select lives_ok(pg_temp.saying(pg_temp.the('three')), 'and reopens one');
 select is(array_agg(pg_temp.state(pg_temp.the(n))), array['active', 'active'], 'both are in the queue') from unnest(array['two', 'three']) n;
+select tests.as_user(ada) from cast_of;
+insert into asked values ('adas', pg_temp.ask());
+select tests.as_operator();
+update inquiries set assigned_to = otto from cast_of where id = pg_temp.the('adas');
+select tests.as_user(ada) from cast_of;
+select tests.refuses(pg_temp.setting(pg_temp.the('adas'), 'assigned_to = null'), 403, 'forbidden', 'Ada does not say who answers what she asks herself');
+select lives_ok(format('select set_user_role(%L, ''user'')', otto), 'but takes the role from who does') from cast_of;
+select is(pg_temp.state(pg_temp.the('adas')), 'active', 'which gives it back');
+select tests.as_operator();
+delete from inquiries where id = pg_temp.the('adas');
+delete from asked where name = 'adas';
+update user_roles set role = 'customer_service' from cast_of where user_id = otto;
 select tests.as_user(otto) from cast_of;
 update inquiries set assigned_to = otto from cast_of where id in (select id from asked);
 update inquiries set status = 'resolved' where id = pg_temp.the('three');

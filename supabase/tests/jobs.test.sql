@@ -182,6 +182,7 @@ select is((select count(*) from private.jobs where key = 'one'), 1::bigint, 'the
 -- Mails
 select isnt(private.send_mail('admin_alert', 'gil@tests.test', 'Gil', '{}', 'hello'), null, 'a mail goes to the outbox');
 select is(private.send_mail('admin_alert', 'gil@tests.test', 'Gil', '{}', 'hello'), null, 'under one key once');
+select is(private.send_mail('property_created', null, 'Gil', '{}', 'no address'), null, 'who has a phone alone gets none, and nobody gets it instead');
 select private.record_mail(id, 'refused', '550 no such user') from private.mails where key = 'hello';
 select isnt(private.send_mail('admin_alert', 'GIL@tests.test', 'Gil', '{}', 'hello again'), null, 'another one to the same address');
 select ok(is_suppressed, 'is not sent: the server refused the address for good') from private.mails m, private.mail_to_send(m.id) where m.key = 'hello again';

@@ -215,6 +215,18 @@ select isnt_empty('select from favorites', 'which takes nothing from Gil''s');
 select tests.as_visitor();
 select throws_ok(format('select toggle_favorite(%L)', pg_temp.home()), '42501', null, 'a visitor likes nothing');
 
+-- Floods
+select tests.as_user(admin) from cast_of;
+select lives_ok($$ insert into properties (title, category, country_code, city, price_per_night) select 'Home ' || n, 'cabin', 'IE', 'Cork', 100 from generate_series(1, 100) n $$,
+  'a hundred homes within an hour are listed');
+select tests.refuses($$ insert into properties (title, category, country_code, city, price_per_night) values ('One more', 'cabin', 'IE', 'Cork', 100) $$,
+  429, 'too_many_requests', 'and no more');
+select tests.as_user(ana) from cast_of;
+select lives_ok(pg_temp.store('property-images', ana || '/' || pg_temp.home() || '/' || n || '.webp'), n || ' files')
+from cast_of, (select 60 - count(*)::integer as left from storage.objects o, cast_of where o.bucket_id = 'property-images' and o.name like ana || '/' || pg_temp.home() || '/%') had, generate_series(1, had.left) n;
+select throws_ok(pg_temp.store('property-images', ana || '/' || pg_temp.home() || '/one-more.webp'), '42501', null, 'fill the folder of a home') from cast_of;
+select throws_ok(pg_temp.store('property-images', ana || '/' || pg_temp.home() || '/1.webp'), '23505', null, 'in which one may still be replaced') from cast_of;
+
 -- The end of a listing
 select tests.as_user(ana) from cast_of;
 select tests.refuses(format('delete from properties where id = %L', pg_temp.home()), 409, 'has_reservations', 'one with reservations stays');
@@ -223,6 +235,10 @@ with made as (
 ) insert into props select 'tent', id from made;
 insert into property_images (property_id, path) select pg_temp.home('tent'), ana || '/' || pg_temp.home('tent') || '/1.webp' from cast_of;
 select lives_ok(pg_temp.store('property-images', ana || '/' || pg_temp.home('tent') || '/unused.webp'), 'a file that no image uses') from cast_of;
+select tests.as_service();
+select results_eq(format('select private.is_file_in_use(''property-images'', %L), private.is_file_in_use(''property-images'', %L)',
+  ana || '/' || pg_temp.home('tent') || '/1.webp', ana || '/' || pg_temp.home('tent') || '/unused.webp'), 'values (true, false)', 'a picture that is shown is not removed') from cast_of;
+select tests.as_user(ana) from cast_of;
 select isnt_empty(format('delete from properties where id = %L returning id', pg_temp.home('tent')), 'one without is deleted');
 select tests.as_operator();
 select bag_eq(

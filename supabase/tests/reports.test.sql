@@ -58,16 +58,17 @@ select ok(sent_at is not null and property_count = 3, 'then it is') from daily_r
 -- Old listings
 create temp table homes on commit drop as
 select tests.create_property(ana, 'Forgotten') as forgotten, tests.create_property(ana, 'Fresh') as fresh,
-  tests.create_property(ana, 'Booked') as booked from cast_of;
+  tests.create_property(ana, 'Booked') as booked, tests.create_property(ana, 'Tended') as tended from cast_of;
 insert into reservations (property_id, guest_id, check_in, check_out, guests, price_per_night, subtotal, service_fee, currency, status)
 select booked, gil, current_date + 1, current_date + 2, 1, 10000, 10000, 500, 'usd', 'confirmed' from homes, cast_of;
 alter table properties disable trigger touch_updated_at;
-update properties set updated_at = now() - interval '366 days' where id in (select forgotten from homes union select booked from homes);
+update properties set updated_at = now() - interval '366 days' where id in (select unnest(array[forgotten, booked, tended]) from homes);
+insert into property_blocks (property_id, check_in, check_out) select tended, current_date + 10, current_date + 12 from homes;
 update properties set updated_at = now() - interval '364 days' where id = (select fresh from homes);
 alter table properties enable trigger touch_updated_at;
 select ok(private.archive_old_listings() >= 1, 'the nightly schedule looks for listings that nobody looks after');
-select results_eq('select title, status::text from properties where id in (select unnest(array[forgotten, fresh, booked]) from homes) order by title',
-  $$ values ('Booked', 'listed'), ('Forgotten', 'archived'), ('Fresh', 'listed') $$, 'a year without a change or a booking');
+select results_eq('select title, status::text from properties where id in (select unnest(array[forgotten, fresh, booked, tended]) from homes) order by title',
+  $$ values ('Booked', 'listed'), ('Forgotten', 'archived'), ('Fresh', 'listed'), ('Tended', 'listed') $$, 'a year without a change or a booking');
 select is(count(*), 1::bigint, 'the host is told') from private.mails m, homes where m.template = 'property_archived' and m.props ->> 'property_id' = forgotten::text;
 select private.archive_old_listings();
 select is(count(*), 1::bigint, 'once') from private.mails m, homes where m.template = 'property_archived' and m.props ->> 'property_id' = forgotten::text;

@@ -9,7 +9,7 @@ select tests.create_user('Ana') as ana, tests.create_user('Gil') as gil, tests.c
 grant select on cast_of to public;
 create temp table props on commit drop as
 select tests.create_property(ana, 'Ana''s cottage', 12345) as home, tests.create_property(ana, 'A palace', 99999999) as palace,
-  tests.create_property(ana, 'Ana''s draft') as draft, tests.create_property(ana, 'A tent', 24) as tent,
+  tests.create_property(ana, 'Ana''s draft') as draft, tests.create_property(ana, 'A tent', 23) as tent,
   tests.create_property(agent, 'Another home') as other from cast_of;
 grant select on props to public;
 update properties set status = 'draft' where id = (select draft from props);
@@ -161,6 +161,9 @@ select lives_ok(format('delete from auth.users where id = %L', (select ana from 
 select results_eq(format('select status::text from properties where id = %L', (select home from props)), $$ values ('archived') $$, 'her home is archived');
 select results_eq(format('select status::text from reservations where id = %L', (select far from bookings)), $$ values ('confirmed') $$, 'and Gil keeps his booking');
 select matches((select name from profiles, cast_of where id = ana), '^Anon-', 'with a host without a name');
+select ok(m.props -> 'facts' @> jsonb_build_array(jsonb_build_object('value', format('%s (reservation %s)', p.title, b.far))), 'of which the admins are told')
+from private.mails m, cast_of, bookings b join reservations r on r.id = b.far join properties p on p.id = r.property_id
+where m.key = 'host_left:' || ana;
 
 create function pg_temp.leave(person uuid) returns void language sql security definer as $$ delete from auth.users where id = person $$;
 select pg_temp.leave(olga) from cast_of;

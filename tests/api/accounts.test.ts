@@ -364,7 +364,7 @@ describe("an account that is deleted", () => {
     expect((await service().auth.admin.deleteUser(ana.id)).error).toBeNull();
     expect(unwrap(await visitor().from("profiles").select().eq("id", ana.id))).toEqual([]);
     expect(unwrap(await visitor().from("properties").select().eq("id", home.id))).toEqual([]);
-    expect(refusal(await ana.client.rpc("me"))).toEqual([404, "not_found"]);
+    expect(refusal(await ana.client.rpc("me"))).toEqual([401, "not_signed_in"]);
     expect((await ana.client.auth.getUser(ana.token)).error).not.toBeNull();
     await Promise.all([untilGone(avatar), untilGone(spare.path)]);
   });

@@ -103,7 +103,7 @@ test("from sign-up to the invoice in the mailbox", async () => {
   const page = await (await fetch(session.url)).text();
   expect(page).toContain("388.87");
 
-  await stripe(`sessions/${session.session_id}/pay`);
+  await stripe(`sessions/${session.session_id}/pay?name=${encodeURIComponent("Наталья Петрова")}`);
   expect(await statusOf(guest, held.id!)).toMatchObject({
     status: "confirmed",
     payments: [{ status: "paid", amount: 38887, amount_refunded: 0 }],
@@ -224,7 +224,8 @@ test("a cancellation gives the money back and brings a credit note", async () =>
   expect(await statusOf(guest, session.reservation_id)).toMatchObject({
     payments: [{ status: "partially_refunded", amount_refunded: preview.refund_amount }],
   });
-  const mail = await mailTo(guest.email, /cancel/i);
+  expect((await mailTo(guest.email, /cancel/i)).text).toContain("credit note follows");
+  const mail = await mailTo(guest.email, /refund/i);
   expect(mail.attachments?.map(({ filename }) => filename)).toEqual([`${note.number}.pdf`]);
   await mailTo(host.email, /cancel/i);
 });

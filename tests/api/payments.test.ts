@@ -6,6 +6,8 @@ import {
   call,
   database,
   demo,
+  inDays,
+  list,
   mailsTo,
   mailTo,
   signUp,
@@ -59,7 +61,48 @@ test("what is given back in Stripe's dashboard is credited, and all of it ends t
     documents: [`invoice ${total}`, "credit_note 5000", `credit_note ${total - 5000}`],
   });
   await mailTo(host.email, /cancel/i);
-  expect((await mailTo(guest.email, /cancel/i)).attachments).toHaveLength(1);
+  await mailTo(guest.email, /cancel/i);
+  const rest = await mailTo(guest.email, /refund of \$209\.25/i);
+  expect(rest.attachments?.[0]?.filename).toMatch(/^CN-\d{4}-\d{6}\.pdf$/);
+});
+
+test("a checkout by dates that met a Stripe that was away is asked for again, and has its hold", async () => {
+  const [host, guest] = await hostAndGuest();
+  const { id } = await list(host);
+  const stay = { property_id: id, check_in: inDays(20), check_out: inDays(22), guests: 2 };
+  const authorization = { authorization: `Bearer ${guest.token}` };
+  await stripe("outage?seconds=60");
+  const refused = await call("checkout", stay, authorization);
+  await stripe("outage?seconds=0");
+  expect([refused.status, refused.body.error.code]).toEqual([502, "payment_provider_unavailable"]);
+  const session = await checkout(guest, stay);
+  expect(await checkout(guest, stay)).toEqual(session);
+  expect(await booksOf(session.reservation_id)).toMatchObject({ status: "held" });
+  // Other dates that overlap, and other people, are refused as ever.
+  const olga = { authorization: `Bearer ${(await signUp("Olga")).token}` };
+  const others = await call("checkout", stay, olga);
+  expect([others.status, others.body.error.code]).toEqual([409, "dates_unavailable"]);
+  const longer = await call("checkout", { ...stay, check_out: inDays(23) }, authorization);
+  expect([longer.status, longer.body.error.code]).toEqual([409, "dates_unavailable"]);
+});
+
+test("a guest whose customer was deleted at Stripe pays all the same, and gets another one", async () => {
+  const [host, guest] = await hostAndGuest();
+  const customer = () =>
+    waitFor("the customer", async () => {
+      const [row] = await database<{ id: string }[]>`
+        select customer_id as id from private.stripe_customers where user_id = ${guest.id}`;
+      return row?.id;
+    });
+  const first = await customer();
+  await fetch(`${stack.stripe}/v1/customers/${first}`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${process.env.STRIPE_SECRET_KEY}` },
+  });
+  const { id, session } = await hold(host, guest);
+  expect(await customer()).not.toBe(first);
+  await stripe(`sessions/${session.session_id}/pay`);
+  await booksToBe(id, { status: "confirmed", documents: [`invoice ${total}`] });
 });
 
 test("a guest who cancels after a part was given back gets the rest of what is due", async () => {

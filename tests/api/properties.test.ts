@@ -262,6 +262,25 @@ describe("images", () => {
     expect(left.map(({ name }) => name)).toEqual(["a.jpg", "b.jpg", "c.jpg", "d.jpg"]);
   });
 
+  test("that are taken off and put back keep their file", async () => {
+    const host = await signUp("Host");
+    const home = await list(host);
+    const image = await addImage(host, home.id, picture("again.jpg"));
+    // A form that saves all pictures anew, before the worker comes.
+    await database.begin(async (saving) => {
+      await saving`delete from public.property_images where id = ${image.id}`;
+      await saving`insert into public.property_images (property_id, path) values (${home.id}, ${image.path})`;
+    });
+    const job = await waitFor("the file to be looked for", async () => {
+      const [done] = await database<{ result: object }[]>`
+        select result from private.jobs
+        where kind = 'remove_file' and payload ->> 'path' = ${image.path} and state = 'done'`;
+      return done;
+    });
+    expect(job.result).toEqual({ kept: image.path });
+    expect(await isServed(image.url)).toBe(true);
+  });
+
   test("are at most 20, all at once or one after another", async () => {
     const host = await signUp("Host");
     const home = await list(host);
@@ -383,6 +402,49 @@ describe("blocked dates", () => {
     }
     expect((await visitor().from("property_blocks").select()).status).toBe(401);
     expect(unwrap(await blocks(host).select("note"))).toEqual([{ note: "My birthday" }]);
+  });
+});
+
+describe("a calendar that several change at once", () => {
+  test("two statements that block the same homes in another order both end", async () => {
+    const host = await signUp("Host");
+    const homes = await Promise.all([list(host), list(host)]);
+    const blocks = (ids: string[], day: number) =>
+      host.client.from("property_blocks").insert(
+        ids.map((property_id) => ({
+          ...{ property_id, check_in: inDays(day), check_out: inDays(day + 1) },
+        })),
+      );
+    const ids = homes.map(({ id }) => id);
+    for (let round = 0; round < 6; round++) {
+      const [day, other] = [10 + 4 * round, 12 + 4 * round];
+      const both = await Promise.all([blocks(ids, day), blocks(ids.toReversed(), other)]);
+      expect(both.map(({ status }) => status)).toEqual([201, 201]);
+    }
+  });
+
+  test("a host who moves a block and a guest who pays do not wait for each other", async () => {
+    const [host, guest] = await Promise.all([signUp("Host"), signUp("Guest")]);
+    const { id: property_id } = await list(host);
+    const dates = { check_in: inDays(20), check_out: inDays(22) };
+    const stay = unwrap(await guest.client.rpc("reserve", { property_id, guests: 1, ...dates }));
+    const row = { property_id, check_in: inDays(40), check_out: inDays(42) };
+    const block = unwrap(
+      await host.client.from("property_blocks").insert(row).select("id").single(),
+    );
+    let moved: PromiseLike<{ error: unknown }> | undefined;
+    await database.begin(async (payment) => {
+      await payment`select private.lock_stay(${stay.id})`;
+      const change = { check_out: inDays(43) };
+      moved = host.client.from("property_blocks").update(change).eq("id", block.id).then();
+      await waitFor("the host to wait", async () => {
+        const [waiting] = await database`
+          select from pg_stat_activity where wait_event_type = 'Lock' and query like '%property_blocks%'`;
+        return waiting;
+      });
+      await payment`update public.reservations set status = 'confirmed' where id = ${stay.id}`;
+    });
+    expect((await moved!).error).toBeNull();
   });
 });
 

@@ -279,6 +279,7 @@ test("T13 no function that acts as its owner is anybody's by default", async () 
   const helpers = [
     "account_id",
     "has_role",
+    "has_room_for_file",
     "my_property_ids",
     "project_url",
     "public_file_url",

@@ -211,11 +211,11 @@ function momentAgo(): Date {
   return new Date(Date.now() - randomInt(86_400_000));
 }
 
-/** What tells this row from all others: its id and mark, or else the exact time at which it was made. */
+/** What tells this row from all others: its id and mark, or else the time at which it was made, to the microsecond. */
 function secretsOf(values: Record<string, string>): string[] {
   const marks = JSON.stringify(values).match(/canary\w+/g) ?? [];
   const moment = values.updated_at ?? values.created_at!;
-  return [...new Set([...marks, values.id ?? moment.slice(11, 23)])];
+  return [...new Set([...marks, values.id ?? moment.slice(11, 26)])];
 }
 
 async function store({ ana, gil }: People, { draft }: { draft: string }, mark: string) {

@@ -364,6 +364,11 @@ test("Stripe is away", { timeout: 600_000 }, async () => {
   for (const { id, guest } of booked) {
     await guest.client.rpc("cancel_reservation", { reservation_id: id });
   }
+  // Nobody travels in vain meanwhile.
+  for (const { guest, host } of booked) {
+    await actors.mailTo(guest.email, /cancel/i);
+    await actors.mailTo(host.email, /cancel/i);
+  }
   const { property, guest } = booked[0]!;
   const dates = { check_in: actors.inDays(50), check_out: actors.inDays(52) };
   const { data } = await guest.client.rpc("reserve", {
@@ -390,6 +395,29 @@ test("Stripe is away", { timeout: 600_000 }, async () => {
   }
   expect((await stays.checkout(guest, { reservation_id: data!.id })).url).toContain("http");
   reservations.push(data!.id!);
+});
+
+test("Stripe breaks while it makes a refund, and repeats so for that call", async () => {
+  const { id, guest, session } = await hold();
+  await actors.stripe(`sessions/${session.session_id}/pay`);
+  await settle();
+  await actors.stripe("fault?seconds=60");
+  await guest.client.rpc("cancel_reservation", { reservation_id: id });
+  await actors.waitFor("the refund to fail", async () => {
+    const [tried] = await sql`
+      select from private.jobs
+      where kind = 'refund_payment' and last_error like '%broke%' and payload ->> 'payment_id' = (
+        select p.id::text from public.payments p where p.reservation_id = ${id}
+      )`;
+    return tried;
+  });
+  await actors.stripe("fault?seconds=0");
+  await settle();
+  await stays.booksToBe(id, {
+    status: "cancelled",
+    payments: [`refunded ${total}`],
+    documents: [`invoice ${total}`, `credit_note ${total}`],
+  });
 });
 
 test("the mail server is away", { timeout: 600_000 }, async () => {

@@ -32,6 +32,7 @@ let server: Server;
 let answer: RequestListener;
 let asked: { key: string | undefined; body: URLSearchParams }[];
 let recorded: unknown[][];
+let forgotten: unknown[][];
 
 beforeAll(async () => {
   server = createServer(async (request, response) => {
@@ -51,12 +52,12 @@ afterAll(() => {
 beforeEach(() => {
   vi.spyOn(console, "log").mockImplementation(() => {});
   vi.spyOn(console, "error").mockImplementation(() => {});
-  [asked, recorded] = [[], []];
+  [asked, recorded, forgotten] = [[], [], []];
   answer = (_, response) => response.end(JSON.stringify(good));
 });
 
 /** A database that knows the two calls of the handler. */
-function databaseWith(first = due, later = first, kept = true): Database {
+function databaseWith(first = due, later = first, kept: object = {}): Database {
   let begun = 0;
   const query = async (text: TemplateStringsArray, ...values: unknown[]) => {
     const statement = text.join("?");
@@ -64,9 +65,10 @@ function databaseWith(first = due, later = first, kept = true): Database {
       expect(values).toEqual([guestId, reservationId]);
       return [begun++ ? later : first];
     }
+    if (statement.includes("private.forget_stripe_customer")) return void forgotten.push(values);
     if (!statement.includes("private.record_checkout")) throw new Error(statement);
     recorded.push(values);
-    return [{ kept }];
+    return [{ session_id: values[2], url: values[3], ...kept }];
   };
   return query as unknown as Database;
 }
@@ -107,7 +109,7 @@ test("asks Stripe for what the reservation says, and notes the session down", as
     reservation_id: reservationId,
     expires_at: "2026-12-01T12:35:00.000Z",
   });
-  expect(recorded).toEqual([[due.payment_id, good.id, good.url, null]]);
+  expect(recorded).toEqual([[null, due.payment_id, good.id, good.url]]);
   const { body, key } = asked[0]!;
   expect(Object.fromEntries(body)).toMatchObject({
     mode: "payment",
@@ -197,7 +199,35 @@ describe("Stripe that does not answer as it should", () => {
 });
 
 test("a hold that was given back meanwhile is not paid for", async () => {
-  expect(await refusal(databaseWith(due, due, false))).toEqual([409, "hold_expired"]);
+  const gone = databaseWith(due, due, { session_id: null, url: null });
+  expect(await refusal(gone)).toEqual([409, "hold_expired"]);
+});
+
+test("of two sessions that two calls got, the one that was noted down first counts", async () => {
+  const other = { session_id: "cs_test_0", url: "https://pay.test/0" };
+  expect(await ask(databaseWith(due, due, other))).toMatchObject(other);
+});
+
+test("a customer that Stripe knows no more keeps nobody from paying", async () => {
+  const known = { ...due, customer_id: "cus_gone" };
+  answer = (_, response) => {
+    const isGone = asked.at(-1)!.body.get("customer") === "cus_gone";
+    const error = { type: "invalid_request_error", code: "resource_missing", param: "customer" };
+    response.writeHead(isGone ? 404 : 200).end(JSON.stringify(isGone ? { error } : good));
+  };
+  expect(await ask(databaseWith(known, due))).toMatchObject({ session_id: good.id });
+  expect(forgotten).toEqual([[guestId, "cus_gone", null]]);
+  expect(asked.map(({ body }) => body.get("customer") ?? body.get("customer_email"))).toEqual([
+    "cus_gone",
+    due.email,
+  ]);
+});
+
+test("a title is cut between letters, not inside of one", async () => {
+  const long = { ...due, title: `a${"😀".repeat(254)}` };
+  await ask(databaseWith(long));
+  const name = asked[0]!.body.get("line_items[0][price_data][product_data][name]")!;
+  expect(name).toBe(`a${"😀".repeat(249)}`);
 });
 
 test("a database that fails is no fault of Stripe's", async () => {

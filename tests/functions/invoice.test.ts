@@ -117,6 +117,14 @@ describe("an invoice", () => {
     expect(first.byteLength).toBeLessThan(60_000);
   });
 
+  it("prints no mark that joins letters, in the first document of a process and in any other", async () => {
+    const joined = invoice([line("Sea\u200dside home\ufe0f", 1, 10_000)]);
+    const first = await renderInvoice(joined);
+    await renderInvoice(invoice([line("Ann\u200d", 1, 10_000)]));
+    expect(await renderInvoice(joined)).toEqual(first);
+    expect((await read(first)).text).toContain("Seaside home");
+  });
+
   it("is printed for currencies without cents, and without tax", async () => {
     const yen = invoice([line("Stay", 2, 12_500, 0)], { currency: "jpy" });
     const { text } = await read(await renderInvoice(yen));

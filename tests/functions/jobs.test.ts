@@ -43,7 +43,7 @@ class Queue {
   wakes = 0;
   nextIn: number | null = null;
   holdsLease = true;
-  /** Of fourteen. */
+  /** Of sixteen. */
   attempt = 1;
   /** What causes the jobs that are added. */
   request: string | null = null;
@@ -54,7 +54,7 @@ class Queue {
     for (const payload of payloads) {
       const id = `${kind}-${this.queued.length}`;
       const lease_token = `lease of ${id}`;
-      const tries = { attempt: this.attempt, is_last_attempt: this.attempt === 14 };
+      const tries = { attempt: this.attempt, is_last_attempt: this.attempt === 16 };
       this.queued.push({ id, kind, payload, ...tries, lease_token, request_id: this.request });
     }
   }
@@ -282,7 +282,7 @@ describe("a job", () => {
         return undefined;
       },
     });
-    for (queue.attempt of [1, 14]) queue.add("listening", {});
+    for (queue.attempt of [1, 16]) queue.add("listening", {});
     const call = work(queue.tools, { listening });
     await vi.runAllTimersAsync();
     await call;

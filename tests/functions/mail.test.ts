@@ -95,7 +95,10 @@ describe("what mails say", () => {
     const props = propsOf("reservation_cancelled", "by the guest, to the guest");
     const guest = await render("reservation_cancelled", props);
     expect(guest.text).toContain("You cancelled this stay. $210.00 goes back");
-    expect(guest.text).toContain("Credit note CN-2026-000001 is attached");
+    expect(guest.text).toContain("A credit note follows");
+    const disputed = await render("reservation_cancelled", { ...props, is_disputed: true });
+    expect(disputed.text).toMatch(/your\s+bank\s+decides\s+about\s+the\s+money/);
+    expect(disputed.text).not.toContain("$210.00");
     const host = await render("reservation_cancelled", { ...props, audience: "host" });
     expect(host.text).toContain("Your guest cancelled this stay.");
     expect(host.text).toContain("/hosting/reservations/");
@@ -144,7 +147,7 @@ describe("unsubscribing", () => {
 
   it("is not offered in a mail that its reader needs", async () => {
     const essential = Object.keys(templates).filter((name) => !topicOf(name));
-    expect(essential).toHaveLength(12);
+    expect(essential).toHaveLength(13);
     for (const template of essential) {
       const { props } = samples.find((one) => one.template === template)!;
       const { html } = await renderMail(template, props, { ...context, unsubscribeUrl });

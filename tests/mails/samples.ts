@@ -34,7 +34,7 @@ const cancelled = {
   audience: "guest",
   cancelled_by: "guest",
   refund_amount: 21_000,
-  credit_note_number: "CN-2026-000001",
+  is_disputed: false,
 };
 
 const messages = [
@@ -107,14 +107,14 @@ const ordinary: Sample[] = [
   ["booking_received", "", stay],
   ["reservation_cancelled", "by the guest, to the guest", cancelled],
   ["reservation_cancelled", "by the host, to the guest", { ...cancelled, cancelled_by: "host" }],
-  [
-    "reservation_cancelled",
-    "late, nothing comes back",
-    { ...cancelled, refund_amount: 0, credit_note_number: null },
-  ],
+  ["reservation_cancelled", "late, nothing comes back", { ...cancelled, refund_amount: 0 }],
+  ["reservation_cancelled", "while the bank has the money", { ...cancelled, is_disputed: true }],
+  ["cancelled_stay_invoiced", "", cancelled],
   ["reservation_cancelled", "to the host", { ...cancelled, audience: "host" }],
-  ["lost_hold_refunded", "", { ...stay, amount: 42_000 }],
-  ["payment_refunded", "", { ...cancelled, amount: 21_000 }],
+  ["unused_payment_refunded", "", { ...stay, amount: 42_000, reason: "too_late" }],
+  ["unused_payment_refunded", "given back", { ...stay, amount: 42_000, reason: "given_back" }],
+  ["unused_payment_refunded", "paid twice", { ...stay, amount: 42_000, reason: "paid_twice" }],
+  ["payment_refunded", "", { ...cancelled, amount: 21_000, credit_note_number: "CN-2026-000001" }],
   ["admin_alert", "", alert],
   ["admin_alert", "of a new kind, without facts", { ...alert, alert: "queue_is_stuck", facts: [] }],
   ["property_created", "", stay],

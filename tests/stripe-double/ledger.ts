@@ -160,7 +160,10 @@ export class Ledger {
       ...{ amount_subtotal: amount, amount_total: amount, currency },
       ...{ status: "open", payment_status: "unpaid", payment_intent: null, ui_mode: "hosted_page" },
       ...{ cancel_url: null, client_reference_id: null, customer: null, customer_email: null },
-      ...{ customer_details: { email, name: null, phone: null, address: null }, metadata: {} },
+      ...{
+        customer_details: { email, name: payer?.name ?? null, phone: null, address: null },
+        metadata: {},
+      },
       ...{ billing_address_collection: null, invoice: null, expires_at: now() + day, ...asked },
       payment_method_types: ["card"],
     });

@@ -42,16 +42,16 @@ function money(amount: number, currency: string) {
   return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits!);
 }
 
-/** Who pays, until the page's form says otherwise. */
-export const payer = {
-  name: "Pat Example",
+/** Who pays, until the page's form says otherwise: the customer, if Stripe knows one. */
+export const payerOf = ({ customer_details }: Row) => ({
+  name: customer_details.name ?? "Pat Example",
   line1: "12 Testing Lane",
   postal_code: "D01 F5P2",
   city: "Dublin",
   country: "IE",
-};
+});
 
-const addressForm = html`
+const addressForm = (payer: ReturnType<typeof payerOf>) => html`
   <label>Name <input name="name" value="${payer.name}" required></label>
   <label>Street <input name="line1" value="${payer.line1}" required></label>
   <div>
@@ -64,7 +64,7 @@ const addressForm = html`
 const form = (
   total: string,
   declined: boolean,
-  address: boolean,
+  payer: ReturnType<typeof payerOf> | false,
 ) => html`<form class="card" method="post">
   <h2>Pay by card</h2>
   ${declined && html`<p role="alert">The card was declined. Try again, or use another card.</p>`}
@@ -73,7 +73,7 @@ const form = (
     <label>Expires <input value="12 / 34" readonly></label>
     <label>CVC <input value="123" readonly></label>
   </div>
-  ${address && addressForm}
+  ${payer && addressForm(payer)}
   <button name="action" value="pay">Pay ${total}</button>
   <button name="action" value="decline" formnovalidate>Decline the card</button>
 </form>`;
@@ -98,7 +98,7 @@ const item = ({ description, quantity, amount_total, currency, price }: Row) => 
 /** The page that a session's `url` opens: what is bought, and the two ways that paying can go. */
 export function checkoutPage(session: Row, items: Row[], declined: boolean) {
   const total = money(session.amount_total, session.currency);
-  const needsAddress = session.billing_address_collection === "required";
+  const payer = session.billing_address_collection === "required" && payerOf(session);
   return html`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -113,7 +113,7 @@ ${style}
     <h1>${total}</h1>
     <ul>${items.map(item)}</ul>
   </section>
-  ${session.status === "open" ? form(total, declined, needsAddress) : notice(session)}
+  ${session.status === "open" ? form(total, declined, payer) : notice(session)}
 </main>
 </html>`;
 }

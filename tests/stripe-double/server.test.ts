@@ -246,6 +246,16 @@ describe("Idempotency keys", () => {
     });
   });
 
+  test("repeat a refusal and a fault as well", async () => {
+    const options = { idempotencyKey: "customer:fault" };
+    const ask = () => stripe.customers.create({ name: "Fay" }, options);
+    await lever("fault?seconds=60");
+    await refused(ask(), { type: "StripeAPIError", statusCode: 500 });
+    await lever("fault?seconds=0");
+    await refused(ask(), { type: "StripeAPIError", statusCode: 500 });
+    expect(await stripe.customers.create({ name: "Fay" })).toMatchObject({ name: "Fay" });
+  });
+
   test("answer 409 while the first call is under way, which takes effect once", async () => {
     await lever("slow?seconds=60&ms=400");
     const options = { idempotencyKey: "refund:slow", timeout: 5000 };

@@ -7,7 +7,7 @@ import { HTTPException } from "hono/http-exception";
 import Stripe from "stripe";
 import type { Part, Settings } from "../../local/settings.ts";
 import { Ledger } from "./ledger.ts";
-import { checkoutPage, pageHeaders, payer } from "./page.ts";
+import { checkoutPage, pageHeaders, payerOf } from "./page.ts";
 import { day, nest, now, type Row, refusal } from "./params.ts";
 
 const kinds = "checkout.session payment_intent charge refund customer dispute event".split(" ");
@@ -67,8 +67,8 @@ class Postman {
 }
 
 type App = Hono<{ Variables: { params: Row; expand: string[] } }>;
-/** What tests make of the API calls: until when they fail, until when they are slow and how much. */
-type Weather = { outage: number; slow: number; ms: number };
+/** What tests make of the API calls: until when they fail, break, and are slow and how much. */
+type Weather = { outage: number; fault: number; slow: number; ms: number };
 
 /** Lets a call in or not, and does it once for each idempotency key. */
 function guardApi(app: App, ledger: Ledger, weather: Weather, requests: Row[]) {
@@ -99,13 +99,18 @@ function guardApi(app: App, ledger: Ledger, weather: Weather, requests: Row[]) {
     if (earlier && earlier.asked !== asked) {
       throw refusal(`The key ${key} was used with other parameters.`, "idempotency_error");
     }
-    if (earlier) return c.json(earlier.answer, 200, { "idempotent-replayed": "true" });
+    const replayed = { "idempotent-replayed": "true" };
+    if (earlier) return c.json(earlier.answer, earlier.status, replayed);
     underWay.add(key);
-    await next();
+    const fault = { error: { type: "api_error", message: "Something broke." } };
+    if (Date.now() < weather.fault) c.res = c.json(fault, 500);
+    else await next();
     await pause(weather);
     underWay.delete(key);
-    // What was refused had no effect, and may be asked again with the same key.
-    if (c.res.ok) answers.set(key, { asked, answer: await c.res.clone().json() });
+    // Whatever came of a wish is repeated, a refusal and a fault as well; not that it was malformed.
+    const answer = await c.res.clone().json();
+    const isMalformed = answer.error?.code?.startsWith("parameter_");
+    if (!isMalformed) answers.set(key, { asked, answer, status: c.res.status });
     ledger.touch();
   });
 }
@@ -156,7 +161,13 @@ function serveLevers(app: App, ledger: Ledger, postman: Postman, weather: Weathe
     });
   const open = (id: string) => ledger.openSession(id);
   const until = (seconds = "0") => Date.now() + Number(seconds) * 1000;
-  lever("sessions/:id/pay", (id, query) => ledger.pay(open(id), payer, query.async === "1"));
+  lever("sessions/:id/pay", (id, query) =>
+    ledger.pay(
+      open(id),
+      { ...payerOf(open(id)), ...(query.name && { name: query.name }) },
+      query.async === "1",
+    ),
+  );
   lever("sessions/:id/decline", (id) => ledger.decline(open(id)));
   lever("sessions/:id/expire", (id) => ledger.end(open(id)));
   lever("sessions/:id/settle", (id) => ledger.settle(id, "succeeded"));
@@ -174,6 +185,7 @@ function serveLevers(app: App, ledger: Ledger, postman: Postman, weather: Weathe
     status: await postman.send(ledger.find("event", id)),
   }));
   lever("outage", (_, query) => Object.assign(weather, { outage: until(query.seconds) }));
+  lever("fault", (_, query) => Object.assign(weather, { fault: until(query.seconds) }));
   lever("slow", (_, { seconds, ms = "1000" }) =>
     Object.assign(weather, { slow: until(seconds), ms: Number(ms) }),
   );
@@ -193,7 +205,7 @@ function servePage(app: App, ledger: Ledger, postman: Postman) {
     const { action, ...typed } = await c.req.parseBody();
     if (session.status !== "open") return c.redirect(c.req.path, 303);
     if (action === "decline") ledger.decline(session);
-    else ledger.pay(session, { ...payer, ...typed });
+    else ledger.pay(session, { ...payerOf(session), ...typed });
     // As at Stripe, the guest waits for the webhook, but not for ever.
     await Promise.race([postman.tell(), sleep(10_000)]);
     if (action === "decline") return c.redirect(`${c.req.path}?declined`, 303);
@@ -212,7 +224,7 @@ async function isListening(url: string): Promise<boolean> {
 
 function createApp(ledger: Ledger, postman: Postman): App {
   const app: App = new Hono();
-  const weather: Weather = { outage: 0, slow: 0, ms: 0 };
+  const weather: Weather = { outage: 0, fault: 0, slow: 0, ms: 0 };
   const requests: Row[] = [];
   app.onError((error, c) => {
     if (error instanceof HTTPException) return c.json({ error: error.cause }, error.status);

@@ -1,10 +1,10 @@
 import type { SupabaseContext } from "@supabase/server";
-import type Stripe from "stripe";
+import Stripe from "stripe";
 import { z } from "zod";
 import type { Database as Schema } from "../../../types/database.ts";
 import type { Database } from "../_shared/database.ts";
 import { ApiError, toApiError } from "../_shared/errors.ts";
-import { formatCount } from "../_shared/format.ts";
+import { formatCount, formatStay } from "../_shared/format.ts";
 import { describe, log, requestId } from "../_shared/log.ts";
 import { readJson } from "../_shared/request.ts";
 import { sha256 } from "../_shared/sha256.ts";
@@ -71,13 +71,30 @@ export async function checkout(
   });
 }
 
+/** Holds the stay. Who asked before, and lost the answer or met a Stripe that was away, has it already. */
 async function reserve(
-  { supabase }: SupabaseContext<Schema>,
+  context: SupabaseContext<Schema>,
   stay: z.infer<typeof ByStay>,
 ): Promise<string> {
-  const { data, error } = await supabase.rpc("reserve", stay);
-  if (error) throw toApiError(error) ?? error;
-  return data.id;
+  const { data, error } = await context.supabase.rpc("reserve", stay);
+  if (!error) return data.id;
+  const held = error.hint === "dates_unavailable" && (await ownHold(context, stay));
+  if (held) return held;
+  throw toApiError(error) ?? error;
+}
+
+async function ownHold(
+  { supabase, userClaims }: SupabaseContext<Schema>,
+  stay: z.infer<typeof ByStay>,
+): Promise<string | undefined> {
+  const { data } = await supabase
+    .from("reservations")
+    .select("id")
+    .match({ guest_id: userClaims!.id, status: "held", ...stay })
+    .gt("hold_expires_at", new Date().toISOString())
+    .maybeSingle()
+    .throwOnError();
+  return data?.id;
 }
 
 async function begin(database: Database, userId: string, reservationId: string): Promise<Checkout> {
@@ -98,16 +115,35 @@ async function open(
   const { database } = tools;
   const session = await create(tools, reservationId, due).catch(async (error) => {
     log("error", "Stripe made no checkout session", { reservationId, error: describe(error) });
+    if (isWithoutCustomer(error)) {
+      await database`
+        select private.forget_stripe_customer(${userId}, ${due.customer_id})
+        from private.caused_by(${requestId()})`;
+      const again = await begin(database, userId, reservationId);
+      return await create(tools, reservationId, again).catch(() => Promise.reject(unavailable()));
+    }
     // The guest may have asked twice, and the other call may have been answered.
     const { session_id, url } = await begin(database, userId, reservationId);
     if (session_id && url) return { id: session_id, url };
     throw unavailable();
   });
-  const [{ kept }] = await database<[{ kept: boolean }]>`
-    select private.record_checkout(${due.payment_id}, ${session.id}, ${session.url}) as kept
-    from private.caused_by(${requestId()})`;
-  if (!kept) throw new ApiError(409, "hold_expired", "This hold was given back meanwhile.");
-  return session;
+  const [{ session_id, url }] = await database<[Pick<Checkout, "session_id" | "url">]>`
+    select kept.session_id, kept.url
+    from private.caused_by(${requestId()}),
+      private.record_checkout(${due.payment_id}, ${session.id}, ${session.url}) kept`;
+  if (!session_id || !url) {
+    throw new ApiError(409, "hold_expired", "This hold was given back or paid meanwhile.");
+  }
+  return { id: session_id, url };
+}
+
+/** Stripe knows the guest's customer no more: it was deleted there, or made with other keys. */
+function isWithoutCustomer(error: unknown): boolean {
+  return (
+    error instanceof Stripe.errors.StripeInvalidRequestError &&
+    error.code === "resource_missing" &&
+    error.param === "customer"
+  );
 }
 
 async function create({ stripe, siteUrl }: Tools, reservationId: string, due: Checkout) {
@@ -131,6 +167,11 @@ function unavailable(): ApiError {
   );
 }
 
+/** Whole letters: half of an emoji is nothing that can be sent. */
+function firstLetters(text: string, most: number): string {
+  return [...text].slice(0, most).join("");
+}
+
 /** What Stripe is told: all of it from the reservation, nothing from the caller. */
 function sessionFor(
   due: Checkout,
@@ -147,8 +188,8 @@ function sessionFor(
           currency: due.currency,
           unit_amount: due.amount,
           product_data: {
-            name: `${due.title}, ${due.city}`.slice(0, 250),
-            description: `${formatCount(due.nights, "night")}, ${due.check_in} to ${due.check_out}, service fee included`,
+            name: firstLetters(`${due.title}, ${due.city}`, 250),
+            description: `${formatCount(due.nights, "night")}, ${formatStay(due.check_in, due.check_out)}, service fee included`,
           },
         },
       },

@@ -30,6 +30,7 @@ const MISSING = "\u25a1";
 /** Control characters and those that steer the direction of text: none may shape an invoice. */
 const UNPRINTABLE =
   /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu;
+/** What joins letters or picks a shape of them; in pieces of the main fonts it does neither. */
 const INVISIBLE = /\u200c|\u200d|[\ufe00-\ufe0f]/u;
 
 /** Turns text into glyphs and lines; knows fonts, and nothing about pages. */
@@ -165,8 +166,9 @@ function visualOrder(pieces: Piece[]): Piece[] {
   return ordered;
 }
 
-function shapeRun({ text, font: loaded, level }: Piece): Run {
+function shapeRun({ text: asked, font: loaded, level }: Piece): Run {
   const { font } = loaded;
+  const text = loaded.shared ? [...asked].filter((one) => !INVISIBLE.test(one)).join("") : asked;
   const direction = level % 2 ? "rtl" : "ltr";
   const features = FIGURES.test(text) ? ["tnum"] : [];
   const { glyphs, positions } = font.layout(text, features, undefined, undefined, direction);

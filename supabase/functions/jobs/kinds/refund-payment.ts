@@ -25,7 +25,7 @@ export const refundPayment = kind({
         },
         { idempotencyKey: refund.idempotency_key },
       )
-      .catch(ignoreAlreadyRefunded);
+      .catch((error) => refused(tools, payment_id, error));
 
     const refunded = await learn(tools, payment_id, refund);
     if (await refundToMake(tools, payment_id)) {
@@ -41,12 +41,17 @@ async function refundToMake({ database }: Tools, paymentId: string): Promise<Ref
   return refund;
 }
 
-/** Somebody was faster in Stripe's dashboard: what counts is read from the charge afterwards. */
-function ignoreAlreadyRefunded(error: unknown): void {
-  const already =
-    error instanceof Stripe.errors.StripeInvalidRequestError &&
-    error.code === "charge_already_refunded";
-  if (!already) throw error;
+/**
+ * Stripe repeats what it answered as long as it knows the key of a call, a refusal or a fault of its
+ * own as well (docs.stripe.com/api/idempotent_requests): the next try needs another key, and asks
+ * before it what was given back. Without an answer the key stays, so that nothing is given back twice.
+ */
+async function refused({ database }: Tools, paymentId: string, error: unknown): Promise<void> {
+  if (!(error instanceof Stripe.errors.StripeError) || !error.statusCode) throw error;
+  // Somebody was faster in Stripe's dashboard: what counts is read from the charge afterwards.
+  if (error.code === "charge_already_refunded") return;
+  await database`select private.note_refused_refund(${paymentId})`;
+  throw error;
 }
 
 /** Asks Stripe how much it has given back in all, and notes that down. */

@@ -13,6 +13,9 @@ const TITLES: Record<string, string> = {
   amount_mismatch: "A payment does not match its reservation",
   dispute_opened: "A guest disputes a payment",
   dispute_closed: "A dispute was closed",
+  host_left: "A host has left, and guests are still to come",
+  refund_failed: "A refund came back",
+  dead_letter: "Work about money was given up",
   reconciliation: "The books differ from Stripe's",
 };
 

@@ -14,7 +14,8 @@ const schema = z.object({
   cancelled_by: z.enum(["guest", "host", "staff"]),
   refund_amount: money,
   currency,
-  credit_note_number: text.nullable(),
+  /** The guest's bank has the money, or decides about it. */
+  is_disputed: z.boolean(),
 });
 
 type Props = z.infer<typeof schema>;
@@ -37,7 +38,7 @@ export default template({
           ["Home", stay.property_title],
           ["Check-in", formatDay(stay.check_in)],
           ["Check-out", formatDay(stay.check_out)],
-          ["Refund", formatMoney(stay.refund_amount, stay.currency)],
+          ["Refund", stay.is_disputed ? null : formatMoney(stay.refund_amount, stay.currency)],
         ]}
       />
       {stay.audience === "guest" ? (
@@ -45,8 +46,8 @@ export default template({
       ) : (
         <Action href={link(`/hosting/reservations/${stay.reservation_id}`)}>See the booking</Action>
       )}
-      {stay.credit_note_number && (
-        <Hint>Credit note {stay.credit_note_number} is attached as a PDF.</Hint>
+      {stay.audience === "guest" && comesBack(stay) && (
+        <Hint>A credit note follows when the money is on its way.</Hint>
       )}
     </>
   ),
@@ -60,8 +61,14 @@ function whoCancelled({ audience, cancelled_by }: Props): string {
     : "Your host cancelled this stay.";
 }
 
-function whatComesBack({ audience, refund_amount, currency }: Props): string {
+function comesBack({ refund_amount, is_disputed }: Props): boolean {
+  return refund_amount > 0 && !is_disputed;
+}
+
+function whatComesBack(stay: Props): string {
+  const { audience, refund_amount, currency, is_disputed } = stay;
   if (audience === "host") return "Its dates are free again.";
+  if (is_disputed) return "You disputed the payment, so your bank decides about the money.";
   if (refund_amount === 0) return "So close to check-in nothing is refunded.";
   const amount = formatMoney(refund_amount, currency);
   return `${amount} goes back the way you paid; banks take up to ten days.`;
