@@ -25,7 +25,7 @@ function tooLarge(): ApiError {
   return new ApiError(413, "body_too_large", "The body is too large.");
 }
 
-/** Parses a request's JSON body, or refuses with 400 and what is wrong with it. */
+/** Parses a request's JSON body, no body being `{}`, or refuses with 400 and what is wrong with it. */
 export async function readJson<Schema extends z.ZodType>(
   request: Request,
   schema: Schema,
@@ -39,7 +39,7 @@ export async function readJson<Schema extends z.ZodType>(
 
 function parse(json: string): unknown {
   try {
-    return JSON.parse(json);
+    return JSON.parse(json || "{}");
   } catch {
     throw new ApiError(400, "invalid_json", "The body is not valid JSON.");
   }
