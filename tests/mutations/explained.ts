@@ -19,6 +19,12 @@ export const explained: Record<string, string> = {
     "private.require_role follows, and nobody who is not signed in has a role.",
   "reserve: private.refuse_taken_dates()":
     "The trigger occupy_reservation refuses nights that are taken, in the same words.",
-  "reserve: private.require_user()":
-    "The next statement looks for the account, and refuses with the same code when there is none.",
+  "reserve: p.id = caller":
+    "It chooses the one row to lock, so that two reserves of a guest wait for each other; locking more refuses nothing.",
+  "set_user_role: private.require_role('admin')":
+    "It is asked twice, before and after the lock: either one refuses.",
+  "set_user_role: private.require_role('admin') (2)":
+    "It is asked twice, before and after the lock: either one refuses.",
+  "property_blocks: lock_my_calendar":
+    "A lock: tests/api/properties.test.ts has two statements that would wait for each other without it.",
 };
