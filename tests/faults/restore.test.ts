@@ -71,9 +71,6 @@ async function dump(sql: postgres.Sql): Promise<Backup> {
 async function restore(sql: postgres.Sql, { tables, counters }: Backup): Promise<void> {
   await sql.begin(async (transaction) => {
     for (const statement of statements) await transaction.unsafe(statement);
-    // A new project has neither accounts nor files.
-    const theirs = tables.map(({ name }) => name).filter((name) => /^(auth|storage)\./.test(name));
-    await transaction.unsafe(`truncate ${theirs.join(", ")}`);
     for (const { name, rows } of tables) {
       const stream = await transaction.unsafe(`copy ${name} from stdin`).writable();
       await pipeline([rows], stream);
