@@ -28,7 +28,8 @@ const frame = (
   path: string,
 ) => `<iframe loading="lazy" width="${width}"
   title="${title}" sandbox="allow-popups allow-same-origin" src="${path}"
-  onload="this.style.height = this.contentDocument.documentElement.scrollHeight + 2 + 'px'"></iframe>`;
+  onload="this.style.height = 0;
+    this.style.height = this.contentDocument.documentElement.scrollHeight + 2 + 'px'"></iframe>`;
 
 function index(): string {
   const mails = samples.map(({ template, variant }, at) => {
