@@ -79,7 +79,7 @@ if (!Number.isInteger(port) || port < 1024 || port > 65_520) {
   throw new StartError(`--port must be a number from 1024 to 65520, not "${options.port}".`);
 }
 const minutes = Number(options.minutes);
-if (!(minutes > 0 && minutes < 10_000)) {
+if (!(minutes > 0 && Number.isFinite(minutes))) {
   throw new StartError(`--minutes must be a number above 0, not "${options.minutes}".`);
 }
 if (!/^(env|json)$/.test(options.output)) {

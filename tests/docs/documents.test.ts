@@ -136,6 +136,23 @@ test("the README's example stands as the formatter writes it, and is left alone 
   expect(read(".gitignore").split("\n")).toContain("/booking.mjs");
 });
 
+test("a row of docs/scale.md that names its bench has its figures from there", () => {
+  const figures = (text: string) =>
+    matches(text.replaceAll(/(?<=\d),(?=\d{3})/g, ""), /(\d+(?:\.\d+)?)/g);
+  const rows = read("docs/scale.md").matchAll(
+    /^\|(.*)\| \[[\w ]+\]\(\.\.\/(bench\/\w+\.md)\) \|$/gm,
+  );
+  const strange = Array.from(rows, ([, cells, bench]) => {
+    // What begins with ~ is extrapolated.
+    const said = figures(cells!.replaceAll(/~\S+/g, ""));
+    const there = figures(read(bench!));
+    expect(said, cells).not.toEqual([]);
+    return said.filter((figure) => !there.includes(figure)).map((figure) => `${figure}:${cells}`);
+  });
+  expect(strange.length).toBeGreaterThan(10);
+  expect(strange.flat()).toEqual([]);
+});
+
 test("each picture in docs/images is shown on some page", () => {
   const shown = pages.flatMap((file) =>
     matches(read(file), /!\[[^\]]*\]\([\w./]*images\/([\w.-]+)\)/g),

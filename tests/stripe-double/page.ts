@@ -90,11 +90,13 @@ function stateOf({ status, payment_status }: Row) {
 function notice(session: Row, mailbox: string, siteAnswers: boolean) {
   const { status, success_url, cancel_url, id } = session;
   const expired = status === "expired";
+  const invoice =
+    stateOf(session) === "Paid" ? "The invoice is" : "Once it is paid, the invoice is";
   const link = expired ? cancel_url : success_url.replaceAll("{CHECKOUT_SESSION_ID}", id);
   return html`<div class="card">
   <h2>${stateOf(session)}</h2>
   ${expired && html`<p>This checkout has expired. Nothing was charged.</p>`}
-  ${!expired && html`<p>The invoice is in <a href="${mailbox}">the mailbox</a>.</p>`}
+  ${!expired && html`<p>${invoice} in <a href="${mailbox}">the mailbox</a>.</p>`}
   ${link && siteAnswers && html`<p><a href="${link}">Go on to the site</a></p>`}
   ${link && !siteAnswers && html`<p>Stripe would lead on to the site now, where nothing answers yet: <small>${link}</small></p>`}
 </div>`;
