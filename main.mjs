@@ -32,7 +32,7 @@ function isInstalled() {
  * file that lacks the packages for other systems. Standard output stays free for the command's own.
  */
 function install() {
-  console.error("Installing packages (npm install), about a minute on the first start …");
+  console.error("Installing packages (npm install), a minute or two on the first start …");
   const quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
   const options = { cwd: root, stdio: ["ignore", 2, 2] };
   const { status, error } = spawnSync("npm", ["install", "--no-save", ...quiet], options);

@@ -20,8 +20,11 @@ export async function startExtensions(settings: Settings): Promise<Part> {
     for (const call of calls) makeCall(sql, call, stopping.signal);
     await sql`delete from net._http_response where created < now() - interval '6 hours'`;
   };
-  await sql.listen("pg_cron", schedule, schedule);
-  await sql.listen("pg_net", call, call);
+  // Whoever stops meanwhile has ended the connection.
+  const calmly = (work: () => Promise<void>) => () =>
+    work().catch((error) => stopping.signal.aborted || console.error(error));
+  await sql.listen("pg_cron", calmly(schedule), calmly(schedule));
+  await sql.listen("pg_net", calmly(call), calmly(call));
   return {
     stop: async () => {
       for (const timer of timers) timer.stop();
@@ -54,7 +57,7 @@ export async function runJobNow(settings: Settings, name: string): Promise<strin
   if (!job) throw new StartError(`No scheduled job "${name}". There are: ${names.join(", ")}.`);
   const { status, return_message } = await runJob(settings, job);
   if (status === "failed") throw new StartError(return_message);
-  return `${status}: ${return_message}`;
+  return status;
 }
 
 /** One run on a connection of its own, in the role of the job's user, with its row of details. */

@@ -5,6 +5,8 @@ import type { Part, Settings } from "./settings.ts";
 export async function startMailbox({ dataDir, ports }: Settings): Promise<Part> {
   // Half a second to load, for which a command that starts nothing need not wait.
   const { MailDev } = await import("maildev");
+  // It says where it runs, however silent it is asked to be.
+  console.info = () => {};
   const maildev = new MailDev({
     ...{ ip: "127.0.0.1", smtp: ports.smtp, webIp: "127.0.0.1", web: ports.mailbox },
     // Its certificate would be one that nobody trusts.

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { type Settings, StartError, writeWhole } from "./settings.ts";
+import { type Settings, StartError, typed, writeWhole } from "./settings.ts";
 
 /** What a running stack says of itself in its data folder. */
 type Running = { pid: number; command: string; port: number; ready: boolean };
@@ -16,15 +16,18 @@ export function findRunning(dataDir: string): Running | undefined {
   return command && command === running.command ? running : undefined;
 }
 
+export function refuseSecond(dataDir: string): void {
+  if (!findRunning(dataDir)) return;
+  throw new StartError(
+    `Djanobnb runs already with the data in ${dataDir}: ${typed("npm stop", { dataDir })} ends it, ` +
+      "and with --data and --port another one runs beside it.",
+  );
+}
+
 /** Takes the data folder for this process: of two that start at once, one is refused. */
 export function claimFolder({ dataDir, ports }: Settings): { ready(): void; release(): void } {
   const note = join(dataDir, "stack.json");
-  if (findRunning(dataDir)) {
-    throw new StartError(
-      `Djanobnb runs already with the data in ${dataDir}: \`npm stop\` ends it, and with --data ` +
-        "and --port another one runs beside it.",
-    );
-  }
+  refuseSecond(dataDir);
   const { pid } = process;
   const running = { pid, command: commandOf(pid), port: ports.api, ready: false };
   fs.rmSync(note, { force: true });

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { parse, type TomlTable } from "smol-toml";
 
@@ -21,13 +21,23 @@ type Config = {
   storage: { file_size_limit: string; buckets: Record<string, Bucket> };
 };
 
-type Options = { port: number; dataDir: string; readDotEnv?: boolean };
+/** Where a platform is: the first of its ports, and its data folder. */
+export type Place = { port: number; dataDir: string };
+export const usual = { port: 54321, dataDir: resolve(import.meta.dirname, "..", ".local") };
+
+/** A command as it is typed for a place, with what is not as usual there. */
+export function typed(command: string, { dataDir, port = usual.port }: Partial<Place>): string {
+  const data = dataDir === usual.dataDir ? "" : ` --data ${dataDir}`;
+  const options = data + (port === usual.port ? "" : ` --port ${port}`);
+  return `\`${command}${options && ` --${options}`}\``;
+}
 
 /** Puts the settings together; makes the data folder and its keys when they are not there yet. */
-export function loadSettings({ port, dataDir, readDotEnv = true }: Options) {
-  if (!Number.isInteger(port) || port < 1024 || port > 65530) {
-    throw new StartError(`The port must be a number from 1024 to 65530, not ${port}.`);
-  }
+export function loadSettings({
+  port,
+  dataDir,
+  readDotEnv = true,
+}: Place & { readDotEnv?: boolean }) {
   const root = resolve(import.meta.dirname, "..");
   const keys = loadKeys(dataDir);
   const env = readEnv(root, readDotEnv ? [".env.example", ".env"] : [".env.example"]);
@@ -93,9 +103,20 @@ function readEnv(root: string, files: string[]): Record<string, string> {
 /** The keys of a data folder, readable by its owner alone. */
 function loadKeys(dataDir: string): ReturnType<typeof makeKeys> {
   const path = join(dataDir, "keys.json");
-  fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeFolder(dataDir);
   if (!fs.existsSync(path)) writeWhole(path, JSON.stringify(makeKeys(), null, 2));
-  return JSON.parse(fs.readFileSync(path, "utf8"));
+  try {
+    return JSON.parse(fs.readFileSync(path, "utf8"));
+  } catch {
+    throw new StartError(`${path} is broken: bring it back, or remove ${dataDir} to begin anew.`);
+  }
+}
+
+/** A folder for its owner alone. Not by `recursive`, which never comes to an end below /proc. */
+export function makeFolder(path: string): void {
+  if (fs.existsSync(path)) return;
+  makeFolder(dirname(path));
+  fs.mkdirSync(path, { mode: 0o700 });
 }
 
 function makeKeys() {

@@ -20,12 +20,17 @@ export async function replay(dataDir: string, ids: string[]): Promise<boolean> {
   const stripe = createStripe({ STRIPE_SECRET_KEY, STRIPE_API_URL });
   let isTaken = true;
   for (const id of ids) {
-    const payload = JSON.stringify(await stripe.events.retrieve(id));
+    const event = await stripe.events.retrieve(id).catch(({ message }: Error) => {
+      throw new StartError(`Stripe does not hand out ${id}: ${message}`);
+    });
+    const payload = JSON.stringify(event);
     const headers = {
       "stripe-signature": Stripe.webhooks.generateTestHeaderString({ payload, secret }),
     };
     const url = `${env.SUPABASE_URL}/functions/v1/stripe-webhook`;
-    const answer = await fetch(url, { method: "POST", body: payload, headers });
+    const answer = await fetch(url, { method: "POST", body: payload, headers }).catch((error) => {
+      throw new StartError(`${url} does not answer: ${error.cause?.message ?? error.message}`);
+    });
     console.log(`${id}: ${answer.status} ${await answer.text()}`);
     isTaken &&= answer.ok;
   }

@@ -21,4 +21,10 @@ test("every threat has a test that bears its id, and every test its threat", () 
 test("no id stands for two threats", () => {
   const ids = listed.map((threat) => threat.slice(0, 3));
   expect(ids).toEqual([...new Set(ids)]);
+  expect(ids).not.toContain("T34");
+  // In each part in their order.
+  for (const part of read("docs/security.md").split("\n### ")) {
+    const listed = Array.from(part.matchAll(/^\| (T\d\d) \|/gm), ([, id]) => id);
+    expect(listed).toEqual(listed.toSorted());
+  }
 });

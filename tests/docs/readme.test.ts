@@ -13,6 +13,7 @@ test("the README's snippet books a stay, and paying for it brings the invoice", 
   writeFileSync(file, snippet!);
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [file.pathname]);
+    expect(stdout).toMatch(/, 3 nights for \d+\.\d\d [A-Z]{3}: pay at /);
     const [, url] = /pay at (\S+)/.exec(stdout)!;
     await stripe(`sessions/${url!.split("/").at(-1)}/pay`);
     const mail = await mailTo("guest@djanobnb.test", /confirmed/);

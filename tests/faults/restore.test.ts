@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createClient } from "@supabase/supabase-js";
@@ -15,9 +16,16 @@ import { findFreePorts } from "../stack.ts";
 import { World } from "./world.ts";
 
 /**
- * Backup and restore as docs/operations.md describes them: the migrations make a fresh database, the
- * data of the old one goes in, table by table, and the files through Storage's API.
+ * Backup and restore as docs/operations.md describes them, with its statements: the migrations make a
+ * fresh database, the data of the old one goes in, table by table, and the files through Storage's API.
  */
+
+const operations = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+/** What `psql` is told to run before it reads the data, as the shell hands it on. */
+const [, command = ""] = /^ +psql (.*?--file)/ms.exec(operations) ?? [];
+const statements = Array.from(command.matchAll(/--command "((?:\\.|[^"])*)"/gs), ([, statement]) =>
+  statement!.replaceAll("\\$", "$"),
+);
 
 /** The schemas whose data is ours; the rest is made by the platform and the migrations. */
 const schemas = ["auth", "storage", "public", "private"];
@@ -62,9 +70,7 @@ async function dump(sql: postgres.Sql): Promise<Backup> {
 /** Puts the data in, without triggers and foreign keys, which it went through once. */
 async function restore(sql: postgres.Sql, { tables, counters }: Backup): Promise<void> {
   await sql.begin(async (transaction) => {
-    await transaction`set local session_replication_role = replica`;
-    // The migrations have filled some of them.
-    await transaction.unsafe(`truncate ${tables.map(({ name }) => name).join(", ")}`);
+    for (const statement of statements) await transaction.unsafe(statement);
     for (const { name, rows } of tables) {
       const stream = await transaction.unsafe(`copy ${name} from stdin`).writable();
       await pipeline([rows], stream);
@@ -105,6 +111,7 @@ test("what was dumped is restored into a fresh stack: same rows, same password, 
   await stripe(`sessions/${stay.session.session_id}/pay`);
   await booksToBe(stay.id, { status: "confirmed", documents: ["invoice 25925"] });
 
+  expect(statements).toHaveLength(2);
   const backup = await dump(source);
   await restore(world.sql, backup);
   expect(contents(await dump(world.sql))).toEqual(contents(backup));

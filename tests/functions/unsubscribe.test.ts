@@ -35,7 +35,7 @@ test("a look changes nothing: it shows a button that does", async () => {
   expect(asked).toEqual(["topic_of", "project_url"]);
   expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
   expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
-  expect(text).toContain("no more mails with news of your listings?");
+  expect(text).toContain("<h1>Stop mails with news of your listings?</h1>");
   expect(text).toContain('<form method="post"><button name="List-Unsubscribe" value="One-Click">');
 });
 
@@ -62,6 +62,7 @@ test.each(["", "?token=", "?token=a'b", `?token=${token}0`])(
       const { response, text, asked } = await ask(method, query);
       expect([response.status, asked]).toEqual([404, []]);
       expect(text).toContain("This link does not work");
+      expect(text).toContain('<a href="https://djanobnb.test">Back to the site</a>');
       await expect(ask(method, query, { accept: "*/*" })).rejects.toMatchObject({ status: 404 });
     }
   },

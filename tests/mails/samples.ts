@@ -23,8 +23,8 @@ const stay = {
   nights: 3,
   guests: 2,
   subtotal: 37_500,
-  service_fee: 4_500,
-  total: 42_000,
+  service_fee: 1_875,
+  total: 39_375,
   currency: "usd",
   invoice_number: "2026-000001",
 };
@@ -33,7 +33,7 @@ const cancelled = {
   ...stay,
   audience: "guest",
   cancelled_by: "guest",
-  refund_amount: 21_000,
+  refund_amount: 19_688,
   is_disputed: false,
 };
 
@@ -94,11 +94,13 @@ const contact = {
 
 const alert = {
   alert: "amount_mismatch",
-  summary: "Stripe says that 10 was paid for a reservation that costs 420.00. It is not confirmed.",
+  summary:
+    "A payment differs from what the reservation costs. It was not confirmed; please look into it.",
   facts: [
-    { label: "Reservation", value: ID },
-    { label: "Payment", value: "pi_3QxYz" },
-    { label: "Paid", value: 1_000 },
+    { label: "Payment", value: ID },
+    { label: "Checkout session", value: "cs_test_a1QxYz" },
+    { label: "Expected", value: "393.75 USD" },
+    { label: "Paid", value: "10.00 USD" },
   ],
 };
 
@@ -111,10 +113,10 @@ const ordinary: Sample[] = [
   ["reservation_cancelled", "while the bank has the money", { ...cancelled, is_disputed: true }],
   ["cancelled_stay_invoiced", "", cancelled],
   ["reservation_cancelled", "to the host", { ...cancelled, audience: "host" }],
-  ["unused_payment_refunded", "", { ...stay, amount: 42_000, reason: "too_late" }],
-  ["unused_payment_refunded", "given back", { ...stay, amount: 42_000, reason: "given_back" }],
-  ["unused_payment_refunded", "paid twice", { ...stay, amount: 42_000, reason: "paid_twice" }],
-  ["payment_refunded", "", { ...cancelled, amount: 21_000, credit_note_number: "CN-2026-000001" }],
+  ["unused_payment_refunded", "", { ...stay, amount: 39_375, reason: "too_late" }],
+  ["unused_payment_refunded", "given back", { ...stay, amount: 39_375, reason: "given_back" }],
+  ["unused_payment_refunded", "paid twice", { ...stay, amount: 39_375, reason: "paid_twice" }],
+  ["payment_refunded", "", { ...cancelled, amount: 19_688, credit_note_number: "CN-2026-000001" }],
   ["admin_alert", "", alert],
   ["admin_alert", "of a new kind, without facts", { ...alert, alert: "queue_is_stuck", facts: [] }],
   ["property_created", "", stay],
@@ -183,9 +185,9 @@ function write(value: unknown, text: string, field = ""): unknown {
 export function filledWith(text: string, variant: string): Sample[] {
   return ordinary
     .filter(({ variant }) => variant === "" || variant.includes("to the guest"))
-    .map(({ template, props }) => ({
+    .map(({ template, variant: own, props }) => ({
       template,
-      variant,
+      variant: own ? `${own}, ${variant}` : variant,
       props: write(props, text) as Record<string, unknown>,
     }));
 }

@@ -26,6 +26,7 @@ const style = raw(`<style>
     border-top: 1px solid var(--line); }
   .card { align-self: start; padding: 1.5rem; border: 1px solid var(--line); border-radius: 12px;
     background: light-dark(#fff, #1d2027); }
+  .card p + p { margin-top: 1rem; }
   .card > div { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1rem; }
   label { display: block; margin-bottom: 1rem; color: var(--soft); font-size: .875rem; }
   input, button { width: 100%; padding: .75rem; border: 1px solid var(--line); border-radius: 8px;
@@ -78,42 +79,60 @@ const form = (
   <button name="action" value="decline" formnovalidate>Decline the card</button>
 </form>`;
 
+/** How it stands with a session, in a word or two. */
+function stateOf({ status, payment_status }: Row) {
+  if (status === "open") return "Pay";
+  if (status === "expired") return "Expired";
+  return payment_status === "paid" ? "Paid" : "Being processed";
+}
+
 /** What there is to say when there is nothing to pay any more. */
-function notice({ status, payment_status, success_url, cancel_url, id }: Row) {
+function notice(session: Row, mailbox: string, siteAnswers: boolean) {
+  const { status, success_url, cancel_url, id } = session;
   const expired = status === "expired";
-  const paid = payment_status === "paid" ? "This is paid" : "This payment is being processed";
+  const invoice =
+    stateOf(session) === "Paid" ? "The invoice is" : "Once it is paid, the invoice is";
   const link = expired ? cancel_url : success_url.replaceAll("{CHECKOUT_SESSION_ID}", id);
   return html`<div class="card">
-  <h2>${expired ? "This checkout has expired" : paid}</h2>
-  ${expired && html`<p>Nothing was charged.</p>`} ${link && html`<a href="${link}">Go on</a>`}
+  <h2>${stateOf(session)}</h2>
+  ${expired && html`<p>This checkout has expired. Nothing was charged.</p>`}
+  ${!expired && html`<p>${invoice} in <a href="${mailbox}">the mailbox</a>.</p>`}
+  ${link && siteAnswers && html`<p><a href="${link}">Go on to the site</a></p>`}
+  ${link && !siteAnswers && html`<p>Stripe would lead on to the site now, where nothing answers yet: <small>${link}</small></p>`}
 </div>`;
 }
 
 const item = ({ description, quantity, amount_total, currency, price }: Row) => html`<li>
-  <div>${description} <small>${price.product_data.description}</small>
+  <div dir="auto">${description} <small dir="auto">${price.product_data.description}</small>
     ${quantity > 1 && html`<small>Quantity ${quantity}</small>`}</div>
   <div>${money(amount_total, currency)}</div>
 </li>`;
 
 /** The page that a session's `url` opens: what is bought, and the two ways that paying can go. */
-export function checkoutPage(session: Row, items: Row[], declined: boolean) {
+export function checkoutPage(
+  session: Row,
+  items: Row[],
+  declined: boolean,
+  around: { mailbox: string; siteAnswers: boolean },
+) {
+  const isOpen = session.status === "open";
   const total = money(session.amount_total, session.currency);
   const payer = session.billing_address_collection === "required" && payerOf(session);
   return html`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Pay ${total}</title>
+<title>${stateOf(session)} ${total}</title>
 ${style}
 <body>
 <p>A stand-in for Stripe, on your own machine. No money moves.</p>
 <main>
   <section>
-    ${session.cancel_url && html`<a href="${session.cancel_url}">← Back</a>`}
+    ${isOpen && session.cancel_url && html`<a href="${session.cancel_url}">← Back</a>`}
     <h1>${total}</h1>
     <ul>${items.map(item)}</ul>
   </section>
-  ${session.status === "open" ? form(total, declined, payer) : notice(session)}
+  ${isOpen ? form(total, declined, payer) : notice(session, around.mailbox, around.siteAnswers)}
 </main>
 </html>`;
 }

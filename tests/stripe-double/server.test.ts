@@ -526,7 +526,11 @@ describe("The checkout page", () => {
     expect(types()).toContain("checkout.session.completed");
     // No frontend listens at the success_url here: the page itself says how it went.
     expect(gone.headers.get("location")).toBe(`/c/pay/${id}`);
-    expect(await page(id)).toContain("This is paid");
+    const paid = await page(id);
+    expect(paid).toContain("<title>Paid $246.90</title>");
+    expect(paid).toContain(`in <a href="${settings.urls.mailbox}">the mailbox</a>`);
+    expect(paid).toContain("where nothing answers yet");
+    expect(paid).not.toContain("← Back");
     expect((await press(id, "pay")).status).toBe(303);
     expect(await page(id)).not.toContain("<form");
   });
@@ -536,6 +540,7 @@ describe("The checkout page", () => {
     const { id } = await open({ success_url });
     const gone = await press(id, "pay");
     expect(gone.headers.get("location")).toBe(`${settings.urls.stripe}/?session_id=${id}`);
+    expect(await page(id)).toContain("Go on to the site");
   });
 
   test("asks for the address when the session wants it", async () => {
@@ -558,7 +563,10 @@ describe("The checkout page", () => {
   test("says that a session has expired, or is not there", async () => {
     const { id } = await open();
     await lever(`sessions/${id}/expire`);
-    expect(await page(id)).toContain("has expired");
+    const expired = await page(id);
+    expect(expired).toContain("<title>Expired $246.90</title>");
+    expect(expired).toContain("has expired");
+    expect(expired).not.toContain("← Back");
     expect((await fetch(`${settings.urls.stripe}/c/pay/cs_none`)).status).toBe(404);
   });
 });

@@ -192,12 +192,15 @@ function serveLevers(app: App, ledger: Ledger, postman: Postman, weather: Weathe
 }
 
 /** The checkout page, and what its two buttons do. */
-function servePage(app: App, ledger: Ledger, postman: Postman) {
-  app.get("/c/pay/:id", (c) => {
+function servePage(app: App, ledger: Ledger, postman: Postman, mailbox: string) {
+  app.get("/c/pay/:id", async (c) => {
     const session = ledger.find("checkout.session", c.req.param("id"));
     const { line_items } = ledger.find("plan", session.id);
     const declined = c.req.query("declined") !== undefined;
-    return c.html(checkoutPage(session, line_items.data, declined), 200, pageHeaders);
+    const { status, success_url } = session;
+    const siteAnswers = status === "open" || (await isListening(success_url));
+    const page = checkoutPage(session, line_items.data, declined, { mailbox, siteAnswers });
+    return c.html(page, 200, pageHeaders);
   });
   app.post("/c/pay/:id", async (c) => {
     ledger.sweep();
@@ -222,7 +225,7 @@ async function isListening(url: string): Promise<boolean> {
   );
 }
 
-function createApp(ledger: Ledger, postman: Postman): App {
+function createApp(ledger: Ledger, postman: Postman, mailbox: string): App {
   const app: App = new Hono();
   const weather: Weather = { outage: 0, fault: 0, slow: 0, ms: 0 };
   const requests: Row[] = [];
@@ -239,7 +242,7 @@ function createApp(ledger: Ledger, postman: Postman): App {
   guardApi(app, ledger, weather, requests);
   serveApi(app, ledger, postman);
   serveLevers(app, ledger, postman, weather);
-  servePage(app, ledger, postman);
+  servePage(app, ledger, postman, mailbox);
   return app;
 }
 
@@ -247,7 +250,9 @@ function createApp(ledger: Ledger, postman: Postman): App {
 export async function startStripe(settings: Settings): Promise<Part> {
   const ledger = new Ledger(settings);
   const postman = new Postman(ledger);
-  const server = createServer(getRequestListener(createApp(ledger, postman).fetch));
+  const server = createServer(
+    getRequestListener(createApp(ledger, postman, settings.urls.mailbox).fetch),
+  );
   server.listen(settings.ports.stripe, "127.0.0.1");
   await once(server, "listening");
   const clock = setInterval(() => {

@@ -19,20 +19,21 @@ export async function unsubscribe(request: Request, tools: Tools): Promise<Respo
   const wantsPage = request.headers.get("accept")?.includes("text/html") ?? false;
   const topic = token && (await (request.method === "POST" ? leave : look)(tools, token));
   if (!topic && !wantsPage) throw new ApiError(404, "not_found", noSuchLink);
-  if (!topic) return page(404, { title: "This link does not work", text: noSuchLink });
+  const link = tools.siteUrl;
+  if (!topic) return page(404, { title: "This link does not work", text: noSuchLink, link });
 
   const words = topics[topic];
   if (request.method === "POST" && wantsPage) {
     const text = `You get no more mails with ${words}. Those about your bookings and your account still come.`;
-    return page(200, { title: "Unsubscribed", text, link: tools.siteUrl });
+    return page(200, { title: "Unsubscribed", text, link });
   }
   if (request.method === "POST") return Response.json({ status: "unsubscribed", topic });
   if (await hasNoPages(tools)) {
     const location = `${tools.siteUrl}/unsubscribe?token=${token}`;
     return new Response(null, { status: 303, headers: { location } });
   }
-  const text = `Do you want no more mails with ${words}?`;
-  return page(200, { title: "Unsubscribe", text, button: "Unsubscribe" });
+  const text = "Those about your bookings and your account still come.";
+  return page(200, { title: `Stop mails with ${words}?`, text, button: "Unsubscribe" });
 }
 
 const noSuchLink = "Please use the link as it stands in the mail.";

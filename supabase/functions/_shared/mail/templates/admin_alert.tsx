@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { capitalize } from "../../format.ts";
 import { Action, Facts, Paragraph, Title } from "../layout.tsx";
 import { text } from "../props.ts";
 import { template } from "../template.ts";
@@ -21,8 +22,7 @@ const TITLES: Record<string, string> = {
 
 /** An alert that has no title yet is told by its name. */
 function titleOf(alert: string): string {
-  const words = alert.replaceAll("_", " ");
-  return TITLES[alert] ?? words.charAt(0).toUpperCase() + words.slice(1);
+  return TITLES[alert] ?? capitalize(alert.replaceAll("_", " "));
 }
 
 export default template({

@@ -39,7 +39,7 @@ export default template({
   topic: "reports",
   content: (report, link) => (
     <>
-      <Title>{formatDay(report.report_date)}</Title>
+      <Title>Daily report, {formatDay(report.report_date)}</Title>
       <Facts
         facts={[
           ["New listings", formatNumber(report.totals.new_listings)],
@@ -83,7 +83,7 @@ function newListings({ property_count }: Props): string {
 }
 
 function turnover({ turnover }: Props["totals"]): string {
-  return turnover.map(({ amount, currency }) => formatMoney(amount, currency)).join(", ") || "none";
+  return turnover.map(({ amount, currency }) => formatMoney(amount, currency)).join(", ") || "0";
 }
 
 function openInquiries({ open_inquiries: { urgent, high, normal } }: Props["totals"]): string {

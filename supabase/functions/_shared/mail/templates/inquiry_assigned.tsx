@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { formatInstant } from "../../format.ts";
+import { capitalize, formatInstant } from "../../format.ts";
 import { Action, Facts, Paragraph, Quote, Title } from "../layout.tsx";
 import { id, instant, severity, text } from "../props.ts";
 import { template } from "../template.ts";
@@ -28,7 +28,7 @@ export default template({
       <Facts
         facts={[
           ["From", inquiry.author_name],
-          ["Severity", inquiry.severity],
+          ["Severity", capitalize(inquiry.severity)],
           ["Due", due(inquiry)],
         ]}
       />

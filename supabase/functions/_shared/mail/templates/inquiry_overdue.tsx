@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { formatInstant } from "../../format.ts";
+import { capitalize, formatInstant } from "../../format.ts";
 import { Action, Facts, Paragraph, Title } from "../layout.tsx";
 import { id, instant, severity, text } from "../props.ts";
 import { template } from "../template.ts";
@@ -21,12 +21,12 @@ export default template({
   content: (inquiry, link) => (
     <>
       <Title>An inquiry waits for its first answer</Title>
-      <Paragraph>Its time is over, and nobody has answered it yet.</Paragraph>
+      <Paragraph>It is overdue, and nobody has answered yet.</Paragraph>
       <Facts
         facts={[
           ["Subject", inquiry.subject],
           ["From", inquiry.author_name],
-          ["Severity", inquiry.severity],
+          ["Severity", capitalize(inquiry.severity)],
           ["Was due", formatInstant(inquiry.due_at)],
           ["Assigned to", inquiry.assigned_to_name ?? "nobody"],
         ]}

@@ -13,13 +13,13 @@ const schema = z.object({
 
 export default template({
   schema,
-  subject: (home) => `Your listing is created: ${home.property_title}`,
+  subject: (home) => `Your listing was created: ${home.property_title}`,
   preview: (home) => `${home.city}, ${home.country_name}`,
   reason: "You get this mail because you host this home.",
   topic: "listings",
   content: (home, link) => (
     <>
-      <Title>Your listing is created</Title>
+      <Title>Your listing was created</Title>
       <Paragraph>Hello {home.recipient_name},</Paragraph>
       <Paragraph>
         Good photos and a calendar that is up to date are what guests look at first. Both are on the
