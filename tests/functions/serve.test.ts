@@ -58,18 +58,6 @@ test.each(["57P01", "57P03", "08006", "53300", "ECONNREFUSED", "CONNECTION_CLOSE
   },
 );
 
-test("after a database that was away, the next call connects anew", async () => {
-  const handle = vi.fn().mockRejectedValueOnce({ code: "CONNECT_TIMEOUT" });
-  handle.mockImplementation(async () => Response.json({}));
-  const wire = vi.fn(() => ({}));
-  const func = serve("test", "none", { wire, handle });
-  const answers: number[] = [];
-  for (let calls = 0; calls < 3; calls++) {
-    answers.push((await func.fetch(new Request("http://api/", { method: "POST" }))).status);
-  }
-  expect([answers, wire.mock.calls.length]).toEqual([[503, 200, 200], 2]);
-});
-
 test("a setting that is missing is named in the log alone, and asked for again at the next call", async () => {
   const wire = vi.fn(() => {
     throw new NotConfigured(["SITE_URL"]);

@@ -59,11 +59,7 @@ export function serve<Tools>(
       const requestId = request.headers.get("x-request-id")?.slice(0, 100) || crypto.randomUUID();
       return await forRequest(requestId, async () => {
         const started = performance.now();
-        const response = await answer(request).catch((error) => {
-          // The driver may never get a connection working again that ended in the middle of a write.
-          if (isUnreachable(error)) tools = undefined;
-          return refuse(error, name);
-        });
+        const response = await answer(request).catch((error) => refuse(error, name));
         const ms = Math.round(performance.now() - started);
         log("info", "answered", { function: name, status: response.status, ms });
         for (const [header, value] of Object.entries(cors)) response.headers.set(header, value);
