@@ -31,7 +31,7 @@ async function statesOf(address: string): Promise<string[]> {
 test("a host unsubscribes from what is not essential by one click, and gets the rest", async () => {
   const host = await signUp("Host");
   await list(host);
-  const mail = await mailTo(host.email, /listing is created/);
+  const mail = await mailTo(host.email, /listing was created/);
   const headers = await headersOf(mail);
   expect(headers).toContain("List-Unsubscribe-Post: List-Unsubscribe=One-Click");
   const [, url = ""] = /^List-Unsubscribe: <(.*)>$/m.exec(headers.join("\n"))!;

@@ -210,7 +210,7 @@ test("a host lists a home with pictures, keeps dates free, and takes it off", as
   expect(await visitor.taken(home.id, inDays(30), inDays(60))).toEqual([]);
   expect(await host.takeOff(home.id)).toBe("deleted");
 
-  open((await mailTo(host.email, /listing is created/)).text, /http\S+unsubscribe\S+/);
+  open((await mailTo(host.email, /listing was created/)).text, /http\S+unsubscribe\S+/);
   expect(await visitor.unsubscribe()).toBe("listings");
 });
 

@@ -109,7 +109,7 @@ export function Layout(props: {
             <Text className="muted" style={{ ...small, margin: 0 }}>
               {props.reason}{" "}
               <Link className="muted" href={props.home} style={{ color: MUTED, ...underline }}>
-                Open {BRAND}
+                {`Open ${BRAND}`}
               </Link>
             </Text>
             {props.unsubscribe && (

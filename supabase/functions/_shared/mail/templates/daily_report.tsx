@@ -39,7 +39,7 @@ export default template({
   topic: "reports",
   content: (report, link) => (
     <>
-      <Title>Daily report, {formatDay(report.report_date)}</Title>
+      <Title>{`Daily report, ${formatDay(report.report_date)}`}</Title>
       <Facts
         facts={[
           ["New listings", formatNumber(report.totals.new_listings)],
