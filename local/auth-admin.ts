@@ -4,12 +4,11 @@ import type { Sql } from "postgres";
 import { z } from "zod";
 import type { AuthService } from "./auth.ts";
 
-const attributes = z.object({
-  email: z.email().toLowerCase().optional(),
-  password: z.string().optional(),
-  email_confirm: z.boolean().default(false),
-  user_metadata: z.record(z.string(), z.json()).default({}),
-  app_metadata: z.record(z.string(), z.json()).default({}),
+const facts = z.record(z.string(), z.json()).default({});
+/** No other attribute that GoTrue knows is passed over in silence. */
+const attributes = z.strictObject({
+  ...{ email: z.email().toLowerCase().optional(), password: z.string().optional() },
+  ...{ email_confirm: z.boolean().default(false), user_metadata: facts, app_metadata: facts },
 });
 
 /** An error as GoTrue words it. */
@@ -24,7 +23,8 @@ export function createAuthAdmin(sql: Sql) {
   app.onError((error: Error & { code?: string; status?: number }) => {
     const { code = "", status, message } = error;
     if (code === "23505") return refuse(422, "email_exists", "This address is registered already");
-    if (error instanceof z.ZodError) return refuse(400, "validation_failed", message);
+    if (error instanceof z.ZodError)
+      return refuse(400, "validation_failed", z.prettifyError(error));
     if (status) return refuse(status, code, message);
     throw error;
   });
@@ -45,9 +45,8 @@ export function createAuthAdmin(sql: Sql) {
     const rows = await sql`select id, count(*) over () as total from auth.users
       order by created_at desc, id limit ${size} offset ${(Number(page) - 1) * Number(size)}`;
     const users = await Promise.all(rows.map(({ id }) => c.env.service.getUser(id)));
-    return c.json({ users, aud: "authenticated" }, 200, {
-      "x-total-count": `${rows[0]?.total ?? 0}`,
-    });
+    c.header("x-total-count", `${rows[0]?.total ?? 0}`);
+    return c.json({ users, aud: "authenticated" });
   });
   app.post("/", async (c) => {
     const { service } = c.env;

@@ -3,6 +3,7 @@ import { type EmailMessage, type HonoContext, omit, pick, SmtpEmailDriver } from
 import type { MiddlewareHandler } from "hono";
 import { decode, sign } from "hono/jwt";
 import type { Sql } from "postgres";
+import { z } from "zod";
 import { plainTextOptions } from "../supabase/functions/_shared/mail/plain-text.ts";
 import { createAuthAdmin, refuse } from "./auth-admin.ts";
 import type { Settings } from "./settings.ts";
@@ -10,54 +11,59 @@ import type { Settings } from "./settings.ts";
 export type AuthService = HonoContext["Variables"]["authService"];
 type Session = Awaited<ReturnType<AuthService["refreshSession"]>>;
 
-/**
- * What `@supabase/lite`'s Auth lacks, as a middleware of it. Not there: OAuth, PKCE by mail, MFA,
- * phones, anonymous sign-in, bans, hooks, a second mail for a sign-up, limits a minute.
- */
+/** What there is of GoTrue: no MFA, invitations, SSO, phones, bans, hooks and limits a minute. */
+const served =
+  /^\/auth\/v1\/(signup|token|otp|magiclink|verify|recover|resend|logout|user|reauthenticate|settings|health|authorize|callback|\.well-known\/.+|admin\/users(\/[^/]+)?)$/;
+const [text, record] = [z.string().nullish(), z.looseObject({}).nullish()];
+/** What lite works with as it comes. */
+const body = z.looseObject({ email: text, password: text, refresh_token: text, data: record });
+
+/** What `@supabase/lite`'s Auth lacks or does otherwise than GoTrue, as a middleware of it. */
 export function createAuth(settings: Settings, sql: Sql): MiddlewareHandler<HonoContext> {
   const admin = createAuthAdmin(sql);
   return async (c, next) => {
     const { app, authService: service } = c.var;
-    if (!c.req.path.startsWith("/auth/v1/")) {
+    const { path } = c.req;
+    if (!path.startsWith("/auth/v1/")) {
       // As hosted, the Data API takes a good token's word; these keep lite from two queries for it.
       c.set("userId", "unused");
       c.set("sessionId", "unused");
       return next();
     }
-    if (c.req.path.startsWith("/auth/v1/admin/")) {
-      const isAdmin = c.req.header("apikey") === settings.keys.secret;
-      return isAdmin
-        ? admin.fetch(c.req.raw, { service })
-        : refuse(403, "not_admin", "User not allowed");
-    }
+    if (!served.test(path)) return refuse(404, "not_implemented", `There is no ${path} here`);
+    const isFree = !path.includes("/admin/") || c.req.header("apikey") === settings.keys.secret;
+    if (!isFree) return refuse(403, "not_admin", "User not allowed");
+    if (path.includes("/admin/")) return admin.fetch(c.req.raw, { service });
+    // What is no JSON, lite refuses as GoTrue does. A NUL is in no text of Postgres.
+    const { data: sent } = body.safeParse(await c.req.json().catch(() => ({})));
+    const isFit = sent && !/(?<!\\)(\\\\)*\\u0000/.test(await c.req.text());
+    if (!isFit) return refuse(400, "validation_failed", "A field is not of its type, or has a NUL");
     if (c.req.method !== "GET") {
       // A mail leads back to where was asked for, if that is allowed. Templates quote it in a link.
       const back = encodeURIComponent(service.resolveEmailRedirect(c.req.query("redirect_to")));
       Object.assign(service, { config: { ...app.config.auth, site_url: back } });
     }
-    if (c.req.method === "POST" && c.req.path === "/auth/v1/verify") {
-      // `email` stands for two kinds of token, both of which lite finds as `magiclink`.
-      const asked = (await c.req.text()).replace(/"type"\s*:\s*"email"/, '"type":"magiclink"');
-      c.req.bodyCache.text = asked;
+    if (path.endsWith("/verify") && sent.type === "email") {
+      // It stands for two kinds of token, both of which lite finds as `magiclink`.
+      c.req.bodyCache.text = JSON.stringify({ ...sent, type: "magiclink" });
     }
-    mendService(service, settings);
+    mendService(service, settings, sent.data ?? {});
     await next();
     if (c.error && c.res.status === 500) throw c.error;
   };
 }
 
 /** Has lite's service do what GoTrue does. */
-function mendService(service: AuthService, settings: Settings): void {
-  const { signUp, signInWithPassword, refreshSession, verifyOtp } = service;
-  const complete = (session: Session) => completeToken(session, settings);
-  service.signInWithPassword = async (...sent) =>
-    complete(await signInWithPassword.apply(service, sent));
-  service.refreshSession = async (token) => complete(await refreshSession.call(service, token));
-  service.verifyOtp = async (sent) => complete(await verifyOtp.call(service, sent));
-  service.signUp = async (...sent) => {
-    const made = await signUp.apply(service, sent);
-    return made.session ? { ...made, session: await complete(made.session) } : made;
-  };
+function mendService(service: AuthService, settings: Settings, data: object): void {
+  const createUser = service.repo.createUser.bind(service.repo);
+  // Of who signs up by a link, lite forgets what is told.
+  service.repo.createUser = ({ raw_user_meta_data: made, ...user }) =>
+    createUser({ ...user, raw_user_meta_data: Object.assign({}, data, made) });
+  const makers = service as unknown as Record<string, (...facts: unknown[]) => Promise<Session>>;
+  for (const name of ["createSessionForUser", "createRefreshResponse"]) {
+    const make = makers[name]!;
+    makers[name] = async (...facts) => completeToken(await make.apply(service, facts), settings);
+  }
 }
 
 /** A session whose token has the claims that GoTrue's has, and names its key. */
@@ -71,13 +77,11 @@ async function completeToken(session: Session, { urls, jwk }: Settings): Promise
 /** The part of `config.toml` that lite knows, with the keys of this platform. */
 export function authConfig({ root, keys, urls, functionEnv, config: { auth } }: Settings) {
   // Its mail with a code to reauthenticate keeps lite's own look.
-  const ours = Object.entries(omit(auth.email.template, ["reauthentication"]));
-  const template = ours.map(([name, { content_path, ...rest }]) => {
-    return [name, { ...rest, content_path: resolve(root, content_path) }];
-  });
+  const template = omit(auth.email.template, ["reauthentication"]);
+  for (const ours of Object.values(template)) ours.content_path = resolve(root, ours.content_path);
   const email = {
     ...pick(auth.email, ["enable_signup", "otp_length", "otp_expiry"]),
-    template: Object.fromEntries(template),
+    template,
     // To sign up and go on at once is what one wants at home; hosted, the mail proves the address.
     enable_confirmations:
       (process.env.AUTH_CONFIRM_EMAIL ?? functionEnv.AUTH_CONFIRM_EMAIL) === "true",

@@ -16,15 +16,15 @@ export function isDown({ code }: Error & { code?: string }): boolean {
 }
 
 /** Answers an error of the database as PostgREST does; what is none of the kind is thrown on. */
-export function refusal(error: unknown, role: string): Response {
+export function refusal(error: Error & Record<string, string>, role: string): Response {
   if (error instanceof HTTPException && error.res) return error.res;
-  const { name, code, message, detail = null, hint = null } = error as Record<string, string>;
+  const { name, code, message, details = "", detail = null, hint = null } = error;
   // The driver cannot even send a list or a number for a date or a text; Postgres says no to it.
-  if (code === "ERR_INVALID_ARG_TYPE") {
-    const message = "A value is not of its type";
-    return Response.json({ code: "22P02", details: null, hint: null, message }, { status: 400 });
-  }
-  if (name !== "PostgresError" || !code || isDown(error as Error)) throw error;
+  const odd = { code: "22P02", details: null, hint: null, message: "A value is not of its type" };
+  if (code === "ERR_INVALID_ARG_TYPE") return Response.json(odd, { status: 400 });
+  // lite names the schema of whichever key it finds first.
+  if (code === "PGRST200") error.details = details.replace(/'\w+', but/, "'public', but");
+  if (name !== "PostgresError" || !code || isDown(error)) throw error;
   return Response.json({ code, details: detail, hint, message }, { status: statusOf(code, role) });
 }
 

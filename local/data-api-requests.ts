@@ -1,24 +1,28 @@
 import type { AnyAST, IntrospectResult as Catalog, EmbedDef } from "@supabase/lite";
 import type { KyselyPlugin } from "kysely";
 
-type SelectEntry = NonNullable<AnyAST["select"]>[number];
-
 /** Mends what lite makes of a request where PostgREST understands it otherwise. */
 export function mend(ast: AnyAST, catalog: Catalog): void {
-  const { from = "" } = ast;
+  const { from = "", $meta: meta = {}, values = [] } = ast;
   const qualify = qualifierFor(from, catalog);
   for (const by of ast.order ?? []) if (!by.embed) by.column = qualify(by.column);
   // Without embeds and aliases a change answers by `returning`, which knows no computed columns.
   const returning = ast.type !== "query" && ast.select?.every((entry) => typeof entry === "string");
-  const mended = (entry: SelectEntry) => {
+  const select = ast.select?.map((entry) => {
     if (typeof entry === "string") return returning ? qualify(entry) : entry;
     for (const column of Object.values(entry)) {
       if ("column" in column && column.column) column.column = qualify(column.column);
     }
     return entry;
-  };
-  if (ast.select) ast.select = ast.select.map(mended);
+  });
+  if (select) ast.select = select;
   nameRelations(ast, from, catalog);
+  // lite estimates everything, PostgREST only what is beyond `max_rows`.
+  if (meta.count === "estimated") meta.count = "exact";
+  // What a row lacks of the `columns` is null, or the default, which undefined stands for.
+  const lacked = meta.missing === "default" ? undefined : null;
+  const blank = Object.fromEntries((meta.columns ?? []).map((column) => [column, lacked]));
+  if (meta.columns) ast.values = [values].flat().map((row) => ({ ...blank, ...row }));
 }
 
 /** Postgres takes `table.name` for the function `name(table)`, and so for a computed column. */

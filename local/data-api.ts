@@ -59,10 +59,7 @@ class DataConnection extends PostgresConnection {
     return error;
   }
 
-  /**
-   * Every request is one transaction as its caller, and one that answers with an error leaves
-   * nothing behind. Replaces lite's own, which would grant everything on every table to everybody.
-   */
+  /** One transaction as the caller. In lite's own everything would be granted to everybody. */
   override async withContext<T>(
     vars: VarsContext | undefined,
     work: (db: PostgresConnection["kysely"]) => Promise<T>,
@@ -93,10 +90,9 @@ export type DataApi = Awaited<ReturnType<typeof createDataApi>>;
 /** Starts the Data API and Auth: `@supabase/lite` as PostgREST and GoTrue, on Postgres. */
 export async function createDataApi(settings: Settings) {
   const connection = new DataConnection(settings);
-  const auth = authConfig(settings);
   const app = new App({
     connection,
-    auth,
+    auth: authConfig(settings),
     // Who sends a key is `anon`; what is no token is refused.
     api: { ...settings.config.api, pg_safe_update: true, anonymous_enabled: false },
     storage: { enabled: false },

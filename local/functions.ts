@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams as Process, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, watch } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,7 +9,6 @@ import { proxy } from "hono/proxy";
 import { refuse } from "./refuse.ts";
 import type { Settings } from "./settings.ts";
 
-type Process = ChildProcessWithoutNullStreams;
 type Worker = { name: string; process: Process; origin: Promise<string | undefined> };
 export type Functions = ReturnType<typeof createFunctions>;
 
@@ -46,9 +45,8 @@ export function createFunctions(settings: Settings) {
     },
     async stop() {
       watcher.close();
-      const ended = [...workers].map(({ process }) => once(process, "exit"));
       for (const { process } of workers) process.kill("SIGKILL");
-      await Promise.all(ended);
+      await Promise.all([...workers].map(({ process }) => once(process, "exit")));
     },
   };
 }
@@ -69,8 +67,7 @@ function startWorker(settings: Settings, name: string, workers: Set<Worker>): Wo
   const deno = createRequire(import.meta.url)("deno/install_api.cjs").runInstall();
   const args = [
     ...["run", "--quiet", "--no-prompt", "--no-remote", "--no-lock"],
-    // A hosted function has 256 MB, and V8 then keeps what is new in little of it. By the size of this
-    // machine's memory it would let tens of megabytes of garbage lie.
+    // A hosted function has 256 MB. By this machine's memory, V8 would let much more garbage lie.
     "--v8-flags=--max-old-space-size=256,--max-semi-space-size=4",
     ...["--node-modules-dir=manual", `--config=${join(folder, "deno.json")}`],
     ...["--allow-net", "--allow-env", "--allow-sys=hostname"],

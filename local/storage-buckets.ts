@@ -17,9 +17,8 @@ export function bytesOf(size: string): number {
 }
 
 /**
- * Rows in the database, used as the caller under row-level security, and for each a file in the
- * data folder, called by the row's id. The file is whole before the row is seen and goes after it:
- * whatever breaks leaves at most a file without a row, which the next start removes.
+ * Rows in the database, and for each a file in the data folder, called by its id. It is whole before
+ * the row is seen and goes after it: what breaks leaves files alone, which the next start removes.
  */
 export function openStore(settings: Settings) {
   const sql = postgres(settings.authenticatorUrl, { max: 8 });
@@ -31,7 +30,7 @@ export function openStore(settings: Settings) {
   /** Row-level security holds in here, and the triggers on Storage's tables let rows go. */
   const as = (caller: Caller, queries: (tx: TransactionSql) => Promise<Row[]>) =>
     sql.begin<Row[]>(async (tx) => {
-      await tx`select set_config('request.jwt.claims', ${JSON.stringify(caller.claims)}, true),
+      await tx`select set_config('request.jwt.claims', ${JSON.stringify(caller)}, true),
         set_config('storage.allow_delete_query', 'true', true),
         set_config('role', ${caller.role}, true)`;
       return queries(tx);
@@ -42,10 +41,14 @@ export function openStore(settings: Settings) {
     return bucket ?? Promise.reject(refusal("NoSuchBucket"));
   }
 
+  function find(caller: Caller, bucket_id: string, names: string[]) {
+    const asked = sql`bucket_id = ${bucket_id} and name = any(${names})`;
+    return as(caller, (tx) => tx`select * from storage.objects where ${asked}`);
+  }
+
   async function read(caller: Caller, { bucket_id, name }: Place): Promise<Download> {
-    const [object] = await as(caller, (tx) => {
-      return tx`select * from storage.objects where bucket_id = ${bucket_id} and name = ${name}`;
-    });
+    const bucket = await findBucket(bucket_id);
+    const [object] = await find(bucket.public ? service : caller, bucket_id, [name]);
     const bytes = object && (await readFile(join(folder, object.id)).catch(() => null));
     if (bytes) return { object, bytes };
     throw refusal("NoSuchKey");
@@ -57,8 +60,7 @@ export function openStore(settings: Settings) {
     const { bytes, ...told } = upload;
     const metadata = { ...told, size: bytes.length };
     const written = { metadata, version: randomUUID(), updated_at: new Date() };
-    const owner_id = (caller.claims.sub as string) ?? null;
-    const row = { ...place, ...written, id: randomUUID(), owner_id };
+    const row = { ...place, ...written, id: randomUUID(), owner_id: caller.sub ?? null };
     const [stored = row] = await as(caller, async (tx) => {
       const replace = tx`on conflict (bucket_id, name) do update set ${tx(written)} returning id`;
       const replaced = await tx`insert into storage.objects ${tx(row)} ${upsert ? replace : tx``}`;
@@ -76,7 +78,7 @@ export function openStore(settings: Settings) {
     await drop((await readdir(folder)).filter((id) => !known.has(id)));
   }
 
-  return { sql, as, findBucket, read, put, drop, dropOrphans };
+  return { sql, as, find, read, put, drop, dropOrphans };
 }
 
 /** Makes the buckets of `config.toml`, and copies in what their `objects_path` has and they lack. */
@@ -89,11 +91,10 @@ export async function seedBuckets(settings: Settings): Promise<void> {
     await store.sql`insert into storage.buckets ${store.sql(row)}
       on conflict (id) do update set ${store.sql(row)}`;
     const rows = await store.sql`select name from storage.objects where bucket_id = ${id}`;
-    const known = new Set(rows.map(({ name }) => name));
     const cwd = join(settings.root, "supabase", objects_path ?? "");
     for await (const path of glob(objects_path ? "**/*.*" : [], { cwd })) {
       const name = path.replaceAll(sep, "/");
-      if (known.has(name)) continue;
+      if (rows.some((row) => row.name === name)) continue;
       const told = { mimetype: getMimeType(path) ?? "", cacheControl: "max-age=3600" };
       const upload = { bytes: await readFile(join(cwd, path)), ...told };
       await store.put(service, { bucket_id: id, name }, upload, false);

@@ -12,7 +12,7 @@ const refusals = {
   InvalidKey: [400, "InvalidKey", "Invalid key"],
   InvalidJWT: [400, "InvalidJWT", "The signature is invalid or has expired"],
   AccessDenied: [403, "Unauthorized", "Access denied"],
-  NotFound: [404, "NotFound", "There is nothing at this path"],
+  NotFound: [404, "NotFound", "The local platform has nothing at this path"],
   NoSuchBucket: [404, "Bucket not found", "Bucket not found"],
   NoSuchKey: [404, "not_found", "Object not found"],
   KeyAlreadyExists: [409, "Duplicate", "The resource already exists"],
@@ -35,9 +35,9 @@ export async function receive(request: Request): Promise<Upload> {
   if (body instanceof ArrayBuffer) return { bytes: new Uint8Array(body), mimetype, cacheControl };
   const file = [...(body?.values() ?? [])].find((value) => value instanceof File);
   if (!body || !file) throw refusal("InvalidRequest");
-  const age = Number(body.get("cacheControl")) || 0;
   const type = String(body.get("contentType") ?? file.type);
-  return { bytes: await file.bytes(), mimetype: type, cacheControl: `max-age=${age}` };
+  const age = `max-age=${Number(body.get("cacheControl")) || 0}`;
+  return { bytes: await file.bytes(), mimetype: type, cacheControl: age };
 }
 
 /** Answers with a file: conditional requests, ranges, `?download=`. */
@@ -67,10 +67,8 @@ export function mustAccept(bucket: Row, { mimetype, bytes }: Upload): void {
   throw refusal("InvalidMimeType", `mime type ${mimetype} is not supported`);
 }
 
-/** Names in any script, but none that hides, climbs or confuses; S3 takes 1,024 bytes. */
+/** Names as hosted takes them, and no step in them that is empty or climbs. */
 export function mustBeName(name: string): void {
-  const unsafe = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u200b\u2060\ufeff#[\]{}^`"<>\\|%~]/u;
-  const climbs = name.split("/").some((step) => ["", ".", ".."].includes(step));
-  if (!climbs && !unsafe.test(name) && Buffer.byteLength(name) <= 1024) return;
-  throw refusal("InvalidKey", `Invalid key: ${name}`);
+  const isName = /^(?!(.*\/)?\.{0,2}(\/|$))[\w/!.*'() &$@=;:+,?-]{1,1024}$/.test(name);
+  if (!isName) throw refusal("InvalidKey", `Invalid key: ${name}`);
 }

@@ -80,6 +80,69 @@ test("a wrong password, a weak one and an address that is taken are refused", as
   expect(again.error?.code).toBe("user_already_exists");
 });
 
+describe("what is no request", () => {
+  const ask = async (path: string, body: unknown, key = stack.publishableKey) => {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const init = { method: "POST", headers: { apikey: key }, body: text };
+    const answer = await fetch(`${stack.api}/auth/v1/${path}`, init);
+    return { status: answer.status, json: await answer.json() };
+  };
+  const paths = ["signup", "token?grant_type=password", "otp", "recover", "verify", "magiclink"];
+
+  test.each(paths)("%s refuses what is of another type, or has a NUL", async (path) => {
+    const sent = { email: newAddress(), password, type: "magiclink", token: "123456" };
+    const refused = { status: 400, json: { code: 400, error_code: "validation_failed" } };
+    for (const wrong of [
+      ...[null, [], 5, "text"],
+      ...[5, true, {}, ["x@people.test"]].map((email) => ({ ...sent, email })),
+      ...[5, {}, ["x"]].map((value) => ({ ...sent, password: value })),
+      ...[5, "text", ["x"]].map((data) => ({ ...sent, data })),
+      { ...sent, email: "nul\u0000@people.test" },
+      { ...sent, password: "\u0000" },
+      { ...sent, data: { deep: [{ name: "a\u0000" }] } },
+      { ...sent, data: { deep: [{ name: "\\\u0000" }] } },
+    ]) {
+      const answer = await ask(path, JSON.stringify(wrong));
+      expect(answer, JSON.stringify(wrong)).toMatchObject(refused);
+      expect(answer.json.msg).toEqual(expect.any(String));
+    }
+  });
+
+  test("null stands for nothing, and a backslash before `u0000` for itself", async () => {
+    for (const path of ["signup", "token?grant_type=password"]) {
+      for (const sent of [
+        { email: null, password },
+        { email: newAddress(), password: null },
+      ]) {
+        expect((await ask(path, sent)).status).toBeOneOf([400, 422]);
+      }
+    }
+    const name = "\\u0000";
+    const made = await ask("signup", { email: newAddress(), password, data: { name } });
+    expect(made).toMatchObject({ status: 200, json: { user: { user_metadata: { name } } } });
+    expect((await ask("signup", "{")).json).toMatchObject({ error_code: "bad_json" });
+  });
+
+  test("what GoTrue has and the local platform has not is refused as GoTrue refuses", async () => {
+    // Of a 501, supabase-js would say that one may try again.
+    const refused = { status: 404, code: "not_implemented" };
+    const { admin } = service().auth;
+    const linked = await admin.generateLink({ type: "recovery", email: user.email });
+    expect(linked.error).toMatchObject({
+      ...refused,
+      message: expect.stringContaining("generate_link"),
+    });
+    expect((await admin.inviteUserByEmail(newAddress())).error).toMatchObject(refused);
+    expect((await admin.mfa.listFactors({ userId: user.id })).error).toMatchObject(refused);
+    const { mfa } = user.client.auth;
+    expect((await mfa.enroll({ factorType: "totp" })).error).toMatchObject(refused);
+    expect((await visitor().auth.signInWithSSO({ domain: "people.test" })).error).toMatchObject(
+      refused,
+    );
+    expect((await user.client.auth.getUserIdentities()).error).toBeNull();
+  });
+});
+
 describe("mails", () => {
   test("a new password by mail: to a page of the site, by the API and on to where was asked for", async () => {
     const { email } = await signUp("Petra");
@@ -138,6 +201,17 @@ describe("mails", () => {
     expect(verified.data.user?.email).toBe(stranger);
   });
 
+  test("what is told of somebody new who asks for a link is kept, of somebody known it is not", async () => {
+    const email = newAddress();
+    for (const name of ["Zora", "Zacharias"]) {
+      const options = { data: { name, lang: "de" } };
+      expect((await visitor().auth.signInWithOtp({ email, options })).error).toBeNull();
+    }
+    const [row] = await sql`select name, raw_user_meta_data as told from auth.users
+      join public.profiles using (id) where email = ${email}`;
+    expect(row).toMatchObject({ name: "Zora", told: { name: "Zora", lang: "de", email } });
+  });
+
   test("another address counts once its mail was answered", async () => {
     const { client, email } = await signUp("Sven");
     const next = newAddress();
@@ -173,6 +247,18 @@ describe("auth.admin", () => {
 
     expect((await admin().deleteUser(made.id)).error).toBeNull();
     expect((await admin().getUserById(made.id)).error?.status).toBe(404);
+  });
+
+  test("refuses what it cannot change, and changes nothing", async () => {
+    const { id } = await signUp("Vera");
+    const ban = { ban_duration: "24h", user_metadata: { name: "Veronika" } };
+    const { error } = await admin().updateUserById(id, ban);
+    expect(error).toMatchObject({ status: 400, code: "validation_failed" });
+    expect(error?.message).toContain("ban_duration");
+    const { data } = await admin().getUserById(id);
+    expect(data.user?.user_metadata).toMatchObject({ name: "Vera" });
+    const made = await admin().createUser({ email: newAddress(), role: "service_role" });
+    expect(made.error?.status).toBe(400);
   });
 
   test("lists page by page", async () => {

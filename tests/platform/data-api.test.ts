@@ -51,11 +51,14 @@ const schema = `
       'address', current_setting('request.headers', true)::jsonb -> 'x-forwarded-for') $$;
   create function public.probe_echo(value jsonb) returns jsonb language sql immutable
     set search_path = '' as $$ select jsonb_build_object('is', jsonb_typeof(value), 'value', value) $$;
-  grant execute on function public.label, public.initial, public.probe_raise, public.probe_caller,
+  create function public.probe_numbers(until int) returns setof int language sql immutable
+    set search_path = '' as $$ select generate_series(1, until) $$;
+  grant execute on function public.probe_numbers, public.label, public.initial, public.probe_raise, public.probe_caller,
     public.probe_echo to anon, authenticated, service_role;`;
 const dropped = `
   drop table if exists public.probe_stays, public.probes, public.probe_owners cascade;
-  drop function if exists public.probe_raise, public.probe_caller, public.probe_echo;
+  drop function if exists public.probe_raise, public.probe_caller, public.probe_echo,
+    public.probe_numbers;
   drop type if exists public.probe_state;`;
 
 // biome-ignore lint/suspicious/noExplicitAny: the tables of this test are not in the schema's types.
@@ -215,6 +218,77 @@ describe("values", () => {
       { title: "Two", note: null },
     ]);
   });
+});
+
+describe("what a row lacks that others have", () => {
+  const rows = [{ title: "One", state: "closed" }, { title: "Two" }];
+
+  test("is null, and refused where nothing may be null", async () => {
+    const refused = await owner.client.from("probes").insert(rows).select();
+    expect(refused).toMatchObject({ status: 400, error: { code: "23502" } });
+  });
+
+  test("is the default where that is preferred, and answered as it is stored", async () => {
+    const note = crypto.randomUUID();
+    const noted = [...rows, { title: "Three", state: null }].map((row) => ({ ...row, note }));
+    const insert = (some: object[]) =>
+      owner.client.from("probes").insert(some, { defaultToNull: false }).select("title, state");
+    const states = [
+      { title: "One", state: "closed" },
+      { title: "Two", state: "open" },
+    ];
+    expect(unwrap(await insert(noted.slice(0, 2)))).toEqual(states);
+    const stored = owner.client.from("probes").select("title, state").eq("note", note).order("id");
+    expect(unwrap(await stored)).toEqual(states);
+    expect(await insert(noted)).toMatchObject({ status: 400, error: { code: "23502" } });
+  });
+
+  test("is so of rows that are there already, too", async () => {
+    const { id } = await add({ note: "old" });
+    const { id: other } = await add({ note: "old" });
+    const changed = [
+      { id, title: "One", note: "new" },
+      { id: other, title: "Two" },
+    ];
+    const upserted = owner.client.from("probes").upsert(changed, { defaultToNull: false });
+    // The key of such a table is always made.
+    expect((await upserted.select()).error?.code).toBe("428C9");
+    const names = [{ id: owner.id, name: "Pia" }, { id: owner.id }];
+    const refused = await owner.client.from("probe_owners").upsert(names).select();
+    expect(refused.error?.code).toBe("23502");
+  });
+});
+
+describe("counts", () => {
+  test("come without rows from functions with arguments, too", async () => {
+    const options = { head: true, count: "exact" } as const;
+    const { data, count, status } = await anon.rpc("probe_numbers", { until: 7 }, options);
+    expect({ data, count, status }).toEqual({ data: null, count: 7, status: 200 });
+    const init = { method: "HEAD", headers: { apikey: stack.publishableKey } };
+    for (const [call, expected] of [
+      ["probe_numbers?until=7&offset=2&limit=3", 200],
+      ["probe_numbers?unknown=7", 404],
+    ] as const) {
+      const answer = await fetch(`${stack.api}/rest/v1/rpc/${call}`, init);
+      expect([answer.status, await answer.text()]).toEqual([expected, ""]);
+      if (answer.ok) expect(answer.headers.get("content-range")).toBe("2-4/*");
+    }
+  });
+
+  test("are exact where they are estimated of few rows", async () => {
+    const note = crypto.randomUUID();
+    await Promise.all([add({ note }), add({ note }), add({ note })]);
+    const estimate = (options: object) =>
+      owner.client.from("probes").select("id", options).eq("note", note);
+    expect((await estimate({ count: "estimated" })).count).toBe(3);
+    expect((await estimate({ count: "estimated", head: true })).count).toBe(3);
+  });
+});
+
+test("what cannot be embedded is missed in the schema of the API", async () => {
+  const { error } = await anon.from("probes").select("id, categories(slug)");
+  expect(error).toMatchObject({ code: "PGRST200" });
+  expect(error.details).toContain("in the schema 'public', but no matches were found");
 });
 
 describe("computed columns", () => {
