@@ -205,6 +205,12 @@ class Run {
         select kind, last_error, count(*)::integer from private.jobs where state = 'failed'
         group by kind, last_error limit 10`),
     );
+    const withoutFile = await sql`
+      select i.path from public.property_images i
+      where not exists (
+        select from storage.objects o where o.bucket_id = 'property-images' and o.name = i.path
+      ) limit 10`;
+    if (withoutFile.length) this.#faults.push({ withoutFile });
     const mails = await sql<{ id: string; state: string }[]>`select id, state from private.mails`;
     const taken = new Set(this.#platform.sink.taken.map((id) => id.split("@")[0]));
     const lost = mails.filter(({ id, state }) => state !== "sent" || !taken.has(id));
