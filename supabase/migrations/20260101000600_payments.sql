@@ -1203,53 +1203,37 @@ declare
     'bucket', 'invoices', 'path', invoice.pdf_path, 'filename', invoice.number || '.pdf'
   ));
 begin
-  if invoice.kind = 'credit_note' then
-    perform private.send_mail(
-      'payment_refunded', u.email, g.name,
-      jsonb_build_object(
-        'recipient_name', g.name, 'reservation_id', r.id, 'property_title', p.title,
-        'amount', invoice.total, 'currency', invoice.currency, 'credit_note_number', invoice.number
-      ),
-      'payment_refunded:' || invoice.id, attachments
-    )
-    from public.reservations r
-    join public.properties p on p.id = r.property_id
-    join public.profiles g on g.id = invoice.user_id
-    join auth.users u on u.id = g.id
-    where r.id = invoice.reservation_id;
-  elsif exists (select from public.reservations r where r.id = invoice.reservation_id and r.status = 'cancelled') then
-    perform private.send_mail(
-      'cancelled_stay_invoiced', u.email, g.name,
-      jsonb_build_object(
-        'recipient_name', g.name, 'reservation_id', r.id, 'property_title', p.title,
-        'total', invoice.total, 'currency', invoice.currency, 'invoice_number', invoice.number
-      ),
-      'cancelled_stay_invoiced:' || invoice.id, attachments
-    )
-    from public.reservations r
-    join public.properties p on p.id = r.property_id
-    join public.profiles g on g.id = invoice.user_id
-    join auth.users u on u.id = g.id
-    where r.id = invoice.reservation_id;
-  else
-    perform private.send_mail(
-      'booking_confirmed', u.email, g.name,
-      jsonb_build_object(
-        'recipient_name', g.name, 'reservation_id', r.id, 'property_title', p.title, 'city', p.city,
-        'country_name', n.name, 'host_name', h.name, 'check_in', r.check_in, 'check_out', r.check_out,
+  perform private.send_mail(
+    mail.template, u.email, g.name,
+    jsonb_build_object(
+      'recipient_name', g.name, 'reservation_id', r.id, 'property_title', p.title, 'currency', invoice.currency
+    ) || case mail.template
+      when 'payment_refunded' then jsonb_build_object('amount', invoice.total, 'credit_note_number', invoice.number)
+      when 'cancelled_stay_invoiced' then jsonb_build_object('total', invoice.total, 'invoice_number', invoice.number)
+      else jsonb_build_object(
+        'city', p.city, 'country_name', n.name, 'host_name', h.name, 'check_in', r.check_in, 'check_out', r.check_out,
         'nights', r.nights, 'guests', r.guests, 'subtotal', r.subtotal, 'service_fee', r.service_fee,
-        'total', r.total, 'currency', r.currency, 'invoice_number', invoice.number
-      ),
-      'booking_confirmed:' || r.id, attachments
-    )
-    from public.reservations r
-    join public.properties p on p.id = r.property_id
-    join public.countries n on n.code = p.country_code
-    join public.profiles h on h.id = p.host_id
-    join public.profiles g on g.id = invoice.user_id
-    join auth.users u on u.id = g.id
-    where r.id = invoice.reservation_id;
-  end if;
+        'total', r.total, 'invoice_number', invoice.number
+      )
+    end,
+    mail.template || ':' || case mail.template when 'booking_confirmed' then r.id else invoice.id end,
+    attachments
+  )
+  from public.reservations r
+  join public.properties p on p.id = r.property_id
+  join public.countries n on n.code = p.country_code
+  join public.profiles h on h.id = p.host_id
+  join public.profiles g on g.id = invoice.user_id
+  join auth.users u on u.id = g.id
+  cross join lateral (
+    select case
+      when invoice.kind = 'credit_note' then 'payment_refunded'
+      -- The document comes late, for a stay that is off already.
+      when r.status = 'cancelled' then 'cancelled_stay_invoiced'
+      else 'booking_confirmed'
+    end as template
+  ) mail
+  where r.id = invoice.reservation_id;
 end;
 $$;
 comment on function private.mail_document is 'Sends an invoice or a credit note to the guest, once its file is there.';
