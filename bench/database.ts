@@ -56,8 +56,10 @@ export async function startBenchServer(platform: Settings): Promise<BenchServer>
     process.once(signal, () => stop().finally(() => process.exit(1)));
   }
 
+  // Not to the database `postgres`, which cannot be copied while somebody is in it.
+  const administer = () => connect("template1", "superuser");
   const create = async (database: string) => {
-    const admin = connect("postgres", "superuser");
+    const admin = administer();
     await admin.unsafe(`drop database if exists ${database}`);
     await admin.unsafe(`create database ${database} template postgres owner postgres`);
     await admin.end();
@@ -69,7 +71,7 @@ export async function startBenchServer(platform: Settings): Promise<BenchServer>
   };
   const provide = async (database: string, { sources, fresh, fill }: Content) => {
     const mark = createHash("sha256").update(read(settings.root, sources).join()).digest("hex");
-    const admin = connect("postgres", "superuser");
+    const admin = administer();
     try {
       const [found] = await admin`
         select shobj_description(oid, 'pg_database') as mark from pg_database where datname = ${database}`;
