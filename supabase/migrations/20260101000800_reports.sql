@@ -36,7 +36,11 @@ set search_path = ''
 as $$
 declare
   yesterday constant date := (now() at time zone timezone)::date - 1;
-  last_report constant date := (select max(r.report_date) from public.daily_reports r);
+  -- Of those that were made when their day was over; not one of long ago that somebody asked for.
+  last_report constant date := (
+    select max(r.report_date) from public.daily_reports r
+    where r.report_date >= (r.created_at at time zone timezone)::date - 1
+  );
   -- Days that were missed are made up, up to a month of them.
   first_day constant date := coalesce(
     asked_for, greatest(least(last_report + 1, yesterday), yesterday - 30), yesterday

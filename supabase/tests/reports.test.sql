@@ -24,7 +24,12 @@ select is(private.queue_daily_reports('UTC', current_date - 5), array[current_da
 select tests.refuses($$ select private.queue_daily_reports('UTC', current_date) $$, 400, 'invalid_date', 'today is not over');
 select tests.as_operator();
 delete from daily_reports;
-insert into daily_reports (report_date) values (current_date - 4);
+select tests.as_service();
+select is(private.queue_daily_reports('UTC', current_date - 9), array[current_date - 9], 'one of long ago, when there was no report yet');
+select is(private.queue_daily_reports('UTC'), array[current_date - 1], 'brings no other days along');
+select tests.as_operator();
+delete from daily_reports;
+insert into daily_reports (report_date, created_at) values (current_date - 4, (current_date - 3)::timestamp at time zone 'utc');
 select tests.as_service();
 select is(private.queue_daily_reports('UTC'), array[current_date - 3, current_date - 2, current_date - 1], 'days that were missed are made up');
 select is(private.queue_daily_reports('Pacific/Kiritimati', (now() at time zone 'Pacific/Kiritimati')::date - 1) <@ array[(now() at time zone 'Pacific/Kiritimati')::date - 1], true, 'yesterday is yesterday where the report is read');
