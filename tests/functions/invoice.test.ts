@@ -125,6 +125,15 @@ describe("an invoice", () => {
     expect((await read(first)).text).toContain("Seaside home");
   });
 
+  it("breaks no date", async () => {
+    for (let letters = 1; letters < 60; letters++) {
+      const stay = `${"x".repeat(letters)}: 13 December 2026 to 16 December 2026`;
+      const { text } = await read(await renderInvoice(invoice([line(stay, 3)])));
+      expect(text).toContain("13 December 2026");
+      expect(text).toContain("16 December 2026");
+    }
+  });
+
   it("is printed for currencies without cents, and without tax", async () => {
     const yen = invoice([line("Stay", 2, 12_500, 0)], { currency: "jpy" });
     const { text } = await read(await renderInvoice(yen));

@@ -47,7 +47,10 @@ export class Typesetter {
     return (this.shape(text, style).width * size) / 1000;
   }
 
-  /** Breaks a text into lines: at spaces, and inside a word only where it does not fit a line. */
+  /**
+   * Breaks a text into lines: at spaces but not inside of a date, and inside a word only where it does
+   * not fit a line.
+   */
   wrap(text: string, style: MainFont, size: number, width: number): string[] {
     const { font } = this.#fonts[style];
     const space = (font.glyphForCodePoint(0x20).advanceWidth * size) / font.unitsPerEm;
@@ -56,7 +59,7 @@ export class Typesetter {
       let line = "";
       // Word by word: to shape what stands on a line so far at each word takes several times as long.
       let used = 0;
-      for (const word of clean(paragraph).split(" ")) {
+      for (const word of wordsOf(clean(paragraph))) {
         const more = space + this.width(word, style, size);
         if (line && used + more <= width) {
           line += ` ${word}`;
@@ -136,6 +139,11 @@ export class Typesetter {
 /** One line, composed, without what cannot be printed. */
 function clean(text: string): string {
   return text.normalize("NFC").replace(/\s+/g, " ").replace(UNPRINTABLE, replacement).trim();
+}
+
+/** What stays together on a line: words, and dates as they are written here. */
+function wordsOf(line: string): string[] {
+  return line.match(/\d{1,2} \p{Lu}\p{Ll}+ \d{4}(?!\S*\d)\S*|\S+/gu) ?? [""];
 }
 
 /** Private and unassigned characters were meant to be seen; the others were not. */
