@@ -550,6 +550,38 @@ grant execute on function private.unsubscribe to service_role;
 insert into private.job_kinds (kind, priority, max_running, max_per_minute, payload_fields, description) values
   ('send_mail', 10, 12, 12000, '{mail_id}', 'Sends one mail of the outbox.');
 
+create function private.write_mail(
+  template text,
+  to_address text,
+  to_name text,
+  props jsonb,
+  key text,
+  attachments jsonb
+)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+  mail_id uuid;
+begin
+  if private.is_seeding() then
+    return null;
+  end if;
+
+  insert into private.mails (template, to_address, to_name, props, key, attachments)
+  values (write_mail.template, write_mail.to_address, write_mail.to_name, write_mail.props, write_mail.key, write_mail.attachments)
+  on conflict on constraint mail_key_is_unique do nothing
+  returning id into mail_id;
+
+  if mail_id is not null then
+    perform private.enqueue('send_mail', jsonb_build_object('mail_id', mail_id), 'mail:' || mail_id);
+  end if;
+  return mail_id;
+end;
+$$;
+comment on function private.write_mail is 'Writes a mail to the outbox and queues it. Null when a mail with the same key was written before.';
+
 create function private.send_mail(
   template text,
   to_address text,
@@ -563,28 +595,26 @@ language plpgsql
 security definer -- whoever may do the business may cause its mails
 set search_path = ''
 as $$
-declare
-  mail_id uuid;
 begin
-  -- Without an address only what is meant for the admins goes out: an account may have a phone alone.
-  if private.is_seeding() or to_address is null and template not in ('admin_alert', 'daily_report', 'inquiry_overdue') then
-    return null;
-  end if;
-
-  insert into private.mails (template, to_address, to_name, props, key, attachments)
-  values (send_mail.template, send_mail.to_address, send_mail.to_name, send_mail.props, send_mail.key, send_mail.attachments)
-  on conflict on constraint mail_key_is_unique do nothing
-  returning id into mail_id;
-
-  if mail_id is not null then
-    perform private.enqueue('send_mail', jsonb_build_object('mail_id', mail_id), 'mail:' || mail_id);
-  end if;
-  return mail_id;
+  -- An account may have a phone alone.
+  return case when to_address is not null then private.write_mail(template, to_address, to_name, props, key, attachments) end;
 end;
 $$;
 comment on function private.send_mail is
-  'Writes a mail to the outbox and queues it. Null when a mail with the same key was written before, or when there is nobody to write to.';
+  'Mails somebody. Null when a mail with the same key was written before, or when there is no address.';
 grant execute on function private.send_mail to service_role;
+
+create function private.mail_admins(template text, props jsonb, key text, attachments jsonb default '[]')
+returns uuid
+language plpgsql
+security definer -- whoever may do the business may cause its mails
+set search_path = ''
+as $$
+begin
+  return private.write_mail(template, null, null, props, key, attachments);
+end;
+$$;
+comment on function private.mail_admins is 'Mails the admins. Null when a mail with the same key was written before.';
 
 create function private.facts(variadic pairs text[])
 returns jsonb
@@ -602,8 +632,8 @@ language sql
 security definer -- whoever may do the business may cause its alerts
 set search_path = ''
 as $$
-  select private.send_mail(
-    'admin_alert', null, null,
+  select private.mail_admins(
+    'admin_alert',
     jsonb_build_object('alert', alert, 'summary', summary, 'facts', facts),
     key
   )

@@ -298,12 +298,13 @@ security definer -- nobody writes reservations directly
 set search_path = ''
 as $$
 declare
-  caller uuid := private.require_user();
+  caller uuid;
   quote public.stay_quote;
   reservation public.reservations;
 begin
-  -- One reserve at a time a guest, so that the limit of holds is one.
-  perform from public.profiles p where p.id = caller for no key update;
+  -- One reserve at a time a guest, so that the limit of holds is one; and whoever had to wait may have no account now.
+  perform from public.profiles p where p.id = (select auth.uid()) for no key update;
+  caller := private.require_user();
 
   -- What is read from here on, price and calendar alike, holds until the nights are taken.
   perform from public.properties p where p.id = reserve.property_id for no key update;

@@ -902,8 +902,8 @@ begin
     for no key update skip locked
   loop
     perform private.record_inquiry_change(inquiry.id, 'overdue', null, inquiry.due_at::text);
-    perform private.send_mail(
-      'inquiry_overdue', null, null,
+    perform private.mail_admins(
+      'inquiry_overdue',
       jsonb_build_object(
         'inquiry_id', inquiry.id, 'subject', inquiry.subject, 'severity', inquiry.severity,
         'author_name', (private.inquiry_author(inquiry.id)).name, 'due_at', inquiry.due_at,

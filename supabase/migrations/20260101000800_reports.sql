@@ -146,8 +146,8 @@ begin
   set property_count = listed_count
   where r.report_date = mail_daily_report.report_date;
 
-  perform private.send_mail(
-    'daily_report', null, null,
+  perform private.mail_admins(
+    'daily_report',
     jsonb_build_object(
       'report_date', report_date, 'timezone', timezone, 'property_count', listed_count,
       'totals', private.daily_totals(report_date, timezone), 'properties', properties

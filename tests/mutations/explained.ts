@@ -19,7 +19,7 @@ export const explained: Record<string, string> = {
     "private.require_role follows, and nobody who is not signed in has a role.",
   "reserve: private.refuse_taken_dates()":
     "The trigger occupy_reservation refuses nights that are taken, in the same words.",
-  "reserve: p.id = caller":
+  "reserve: p.id = (select auth.uid())":
     "It chooses the one row to lock, so that two reserves of a guest wait for each other; locking more refuses nothing.",
   "set_user_role: private.require_role('admin')":
     "It is asked twice, before and after the lock: either one refuses.",

@@ -114,18 +114,20 @@ async function open(
 ): Promise<Session> {
   const { database } = tools;
   const session = await create(tools, reservationId, due).catch(async (error) => {
-    log("error", "Stripe made no checkout session", { reservationId, error: describe(error) });
-    if (isWithoutCustomer(error)) {
+    const refusal = noSession(reservationId, error);
+    const isCustomerGone = isWithoutCustomer(error);
+    if (isCustomerGone) {
       await database`
         select private.forget_stripe_customer(${userId}, ${due.customer_id})
         from private.caused_by(${requestId()})`;
-      const again = await begin(database, userId, reservationId);
-      return await create(tools, reservationId, again).catch(() => Promise.reject(unavailable()));
     }
     // The guest may have asked twice, and the other call may have been answered.
-    const { session_id, url } = await begin(database, userId, reservationId);
-    if (session_id && url) return { id: session_id, url };
-    throw unavailable();
+    const again = await begin(database, userId, reservationId);
+    if (again.session_id && again.url) return { id: again.session_id, url: again.url };
+    if (!isCustomerGone) throw refusal;
+    return await create(tools, reservationId, again).catch((failed) => {
+      throw noSession(reservationId, failed);
+    });
   });
   const [{ session_id, url }] = await database<[Pick<Checkout, "session_id" | "url">]>`
     select kept.session_id, kept.url
@@ -159,7 +161,9 @@ async function create({ stripe, siteUrl }: Tools, reservationId: string, due: Ch
   return { id, url };
 }
 
-function unavailable(): ApiError {
+/** Stripe made no session: the log has why, and the guest may try again. */
+function noSession(reservationId: string, error: unknown): ApiError {
+  log("error", "Stripe made no checkout session", { reservationId, error: describe(error) });
   return new ApiError(
     502,
     "payment_provider_unavailable",
